@@ -1,0 +1,1 @@
+"""The box: what memory and CPU the platform lets us use, and how we keep within them."""

@@ -1,0 +1,16 @@
+"""Exit codes: 0 done, 1 failed as asked, 2 wrong use or configuration, 130 interrupted."""
+
+from __future__ import annotations
+
+from placar.errors import ConfigurationError, InputError, NotFound, PlacarError, RunCancelled
+
+FAILED = 1
+WRONG_USE = 2
+INTERRUPTED = 130
+
+
+def exit_code(error: PlacarError) -> int:
+    """Return the exit code of a failure."""
+    if isinstance(error, RunCancelled):
+        return INTERRUPTED
+    return WRONG_USE if isinstance(error, ConfigurationError | InputError | NotFound) else FAILED

@@ -1,0 +1,1 @@
+"""The registry: which versions there are, which one answers, and what it takes to answer."""

@@ -1,0 +1,1 @@
+"""What a row is: typed features, and the way from a row to the model's input."""

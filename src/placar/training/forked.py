@@ -1,0 +1,104 @@
+"""A piece of work in a process of its own.
+
+Reading a table and learning from it each get a fork of a small process that has imported
+nothing yet. So the memory of the one is gone when the other begins, somebody can watch how much
+they hold, and when a library dies instead of raising, as some do when an allocation is refused,
+somebody is left to say so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import select
+import signal
+from collections.abc import Callable
+
+from placar.errors import RunKilled, RunOutOfMemory, TrainingFailed
+from placar.training.memory import held_memory
+
+_PR_SET_PDEATHSIG = 1
+_BETWEEN_LOOKS = 0.05
+"""Seconds. A process can touch some tens of megabytes in that time."""
+_STARVED = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGSEGV})
+"""How libraries die that do not check what an allocation returns."""
+
+
+def in_fork(work: Callable[[], bytes], memory: int) -> bytes:
+    """Do the work in a fork of this process, which must have one thread only.
+
+    The fork dies with this process, and on SIGTERM at once.
+
+    Args:
+        work: what to do; its answer must be some bytes.
+        memory: bytes that the fork may hold (see ``held_memory``).
+
+    Raises:
+        RunOutOfMemory: it held more, or died the way libraries die when memory is refused.
+        RunKilled: somebody killed the fork.
+        TrainingFailed: it ended without a word.
+        SystemExit: it was ended by SIGTERM; so is this process, then.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _work_and_exit(work, writing)
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            while not select.select([pipe], [], [], _BETWEEN_LOOKS)[0]:
+                _look_at(child, memory)
+            answer = pipe.read()
+        _, status = os.waitpid(child, 0)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    code = os.waitstatus_to_exitcode(status)
+    if code == 0:
+        return answer
+    raise _death(code)
+
+
+def _look_at(child: int, memory: int) -> None:
+    if held_memory(child) > memory:
+        raise RunOutOfMemory(f"The run needed more than the {memory // 1024**2} MB it may use.")
+
+
+def _work_and_exit(work: Callable[[], bytes], writing: int) -> None:
+    """Never return: this is a copy of a process whose stack has other duties."""
+    code = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _die_with_parent()
+        faulthandler.enable()
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(work())
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to kill this process when the one that forked it ends (Linux)."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _death(code: int) -> BaseException:
+    if code > 0:
+        return TrainingFailed(
+            f"The run's process ended with exit code {code} and left no word.",
+            way_out="Its log may say why; too little memory is the usual cause.",
+        )
+    number = signal.Signals(-code)
+    if number == signal.SIGTERM:
+        return SystemExit(128 + number)
+    if number in _STARVED:
+        return RunOutOfMemory(
+            f"The run's process ended with {number.name}, most likely for want of memory."
+        )
+    return RunKilled(f"The run's process was ended by {number.name}.", signal=number.name)

@@ -1,0 +1,7 @@
+"""The report of a training run: one HTML file that stands alone, for readers who do not program."""
+
+from __future__ import annotations
+
+from placar.training.report.page import render_report
+
+__all__ = ["render_report"]

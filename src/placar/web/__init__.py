@@ -1,0 +1,1 @@
+"""The HTTP side: wire → scorer, runs and registry → wire. ``app.py`` is the way in."""

@@ -1,0 +1,23 @@
+"""``app`` for a server: ``gunicorn … placar.web.asgi:app``, ``uvicorn placar.web.asgi:app``."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from placar.errors import ConfigurationError
+from placar.settings import read_settings
+from placar.web.app import create_app
+from placar.web.logs import configure_logs
+from placar.web.server import refuse
+
+
+def _application() -> FastAPI:
+    try:
+        settings = read_settings()
+    except ConfigurationError as error:
+        refuse(error)
+    configure_logs(settings.log_level)
+    return create_app(settings)
+
+
+app = _application()

@@ -1,0 +1,71 @@
+"""A worker's life: what it opens when it starts and gives back when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+
+from placar.errors import StoreUnavailable
+from placar.settings import worker_slot
+from placar.web.memory import keep_memory_lean
+from placar.web.server import ensure_key
+from placar.web.state import AppState
+from placar.web.stopping import running_server, set_when_stopping
+from placar.web.ticker import Ticker
+
+_log = logging.getLogger(__name__)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def lifespan_of(state: AppState) -> Lifespan:
+    """Return the lifespan of an application with this state."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - the framework's shape
+        keep_memory_lean()
+        await asyncio.to_thread(_open, state)
+        ticker = Ticker(state)
+        ticker.start()
+        watch = asyncio.create_task(_watch(state))
+        try:
+            yield
+        finally:
+            state.stopping.set()
+            watch.cancel()
+            await asyncio.to_thread(_close, state, ticker)
+
+    return lifespan
+
+
+def _open(state: AppState) -> None:
+    state.start()
+    try:
+        state.open()
+    except StoreUnavailable as error:
+        # A service may be up before its database: keep trying, and say that we are not ready.
+        state.readiness.store_lost(error)
+        return
+    server = running_server()
+    if state.keys.empty and server is not None and worker_slot() is None:
+        # Under gunicorn the master has seen to it, and knows the addresses.
+        ensure_key(state.services.keys, [server.config.host])
+        state.keys.replace(state.services.keys.active())
+
+
+def _close(state: AppState, ticker: Ticker) -> None:
+    ticker.stop()
+    state.files.flush()
+    state.close()
+    _log.info("worker_stopped")
+
+
+async def _watch(state: AppState) -> None:
+    await set_when_stopping(state.stopping)
+    if state.stopping.is_set() and state.opened:
+        # Followers give their leases up now, so that the server need not wait for their runs.
+        await asyncio.to_thread(state.services.runs.close)

@@ -1,0 +1,170 @@
+"""Counters of one worker, and how the workers' counters become one series set.
+
+Only the worker itself counts, in plain dictionaries, without a lock. Every second it leaves its
+numbers in the file of its *slot*; a worker that follows in the slot goes on from there, so that
+counters never go back and files never pile up. Whoever answers ``/metrics`` adds up the files
+of all slots, its own numbers live.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Lock
+
+import msgspec
+
+_log = logging.getLogger(__name__)
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds, in seconds, of the latency histogram; one more bucket holds the rest."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Latency(msgspec.Struct):
+    """A histogram of the time to an answer."""
+
+    counts: list[int]
+    total: float
+
+    @classmethod
+    def empty(cls) -> Latency:
+        """Return one that has seen nothing."""
+        return cls([0] * (len(BUCKETS) + 1), 0.0)
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """The numbers of one slot, as its file holds them."""
+
+    requests: list[tuple[str, str, int, int]] = []
+    """Route, method, status, count."""
+    latency: dict[str, Latency] = {}
+    """By route."""
+    rows: list[tuple[str, str, str, int]] = []
+    """Model, version, ``scored`` or ``rejected``, count."""
+    warnings: list[tuple[str, str, int]] = []
+    """Model, code, count."""
+    swaps: int = 0
+
+
+class Meters:
+    """What one worker counts. Written by the event loop and the pool, read by anybody."""
+
+    def __init__(self) -> None:
+        """Start at zero; ``resume`` goes on from a file."""
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.latency: dict[str, Latency] = {}
+        self.rows_seen: Counter[tuple[str, str, str]] = Counter()
+        self.warned: Counter[tuple[str, str]] = Counter()
+        self.swaps = 0
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self.requests[route, method if method in _METHODS else "other", status] += 1
+        latency = self.latency.get(route)
+        if latency is None:
+            latency = self.latency[route] = Latency.empty()
+        latency.counts[bisect_left(BUCKETS, seconds)] += 1
+        latency.total += seconds
+
+    def rows(self, model: str, version: str, *, scored: int = 0, rejected: int = 0) -> None:
+        """Count rows that were scored or rejected."""
+        if scored:
+            self.rows_seen[model, version, "scored"] += scored
+        if rejected:
+            self.rows_seen[model, version, "rejected"] += rejected
+
+    def warning(self, model: str, code: str, count: int = 1) -> None:
+        """Count a warning that came with an answer."""
+        self.warned[model, code] += count
+
+    def snapshot(self) -> Snapshot:
+        """Return the numbers of this moment."""
+        # Copying a dictionary is one step for other threads; iterating over it is not.
+        return Snapshot(
+            requests=[(*key, count) for key, count in self.requests.copy().items()],
+            latency={
+                route: Latency(latency.counts.copy(), latency.total)
+                for route, latency in self.latency.copy().items()
+            },
+            rows=[(*key, count) for key, count in self.rows_seen.copy().items()],
+            warnings=[(*key, count) for key, count in self.warned.copy().items()],
+            swaps=self.swaps,
+        )
+
+    def add(self, other: Snapshot) -> None:
+        """Add the numbers of a snapshot."""
+        for route, method, status, count in other.requests:
+            self.requests[route, method, status] += count
+        for route, latency in other.latency.items():
+            own = self.latency.setdefault(route, Latency.empty())
+            if len(latency.counts) == len(own.counts):
+                own.counts = [a + b for a, b in zip(own.counts, latency.counts, strict=True)]
+                own.total += latency.total
+        for model, version, outcome, count in other.rows:
+            self.rows_seen[model, version, outcome] += count
+        for model, code, count in other.warnings:
+            self.warned[model, code] += count
+        self.swaps += other.swaps
+
+
+class MeterFiles:
+    """The files of all slots in one folder, of which one is ours."""
+
+    def __init__(self, folder: Path, slot: int, meters: Meters) -> None:
+        """Name the folder; nothing is read or made yet."""
+        self._folder = folder
+        self._own = folder / f"slot-{slot}.json"
+        self._meters = meters
+        self._lock = Lock()
+        self._written = b""
+        self._complained = False
+
+    def resume(self) -> None:
+        """Go on from where the last worker of this slot stopped. May block."""
+        self._meters.add(_read(self._own))
+
+    def flush(self) -> None:
+        """Leave our numbers in our file, all at once. May block."""
+        with self._lock:
+            content = msgspec.json.encode(self._meters.snapshot())
+            if content == self._written:
+                return
+            half = self._own.with_suffix(".tmp")
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                half.write_bytes(content)
+                os.replace(half, self._own)  # noqa: PTH105 - atomic, and said so
+            except OSError as error:
+                self._complain(error)
+            else:
+                self._written = content
+                self._complained = False
+
+    def total(self) -> Meters:
+        """Return the sum over all slots. May block."""
+        total = Meters()
+        for path in self._others():
+            total.add(_read(path))
+        total.add(self._meters.snapshot())
+        return total
+
+    def _others(self) -> Iterable[Path]:
+        return sorted(path for path in self._folder.glob("slot-*.json") if path != self._own)
+
+    def _complain(self, error: OSError) -> None:
+        if not self._complained:
+            _log.warning("metrics_not_kept", extra={"error": error.strerror})
+        self._complained = True
+
+
+def _read(path: Path) -> Snapshot:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Snapshot)
+    except (OSError, msgspec.MsgspecError):  # not there yet, or of another version of Placar
+        return Snapshot()

@@ -1,0 +1,1 @@
+"""One module per group of addresses; ``web/app.py`` shows them all on one page."""

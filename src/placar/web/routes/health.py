@@ -1,0 +1,66 @@
+"""``/health`` and ``/ready``: what platforms and load balancers ask. Never touches the store."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from placar.web.problems import RETRY_AFTER
+from placar.web.state import AppState
+from placar.web.wire import encode_json, send_json
+
+_ALIVE = b'{"status":"ok"}'
+
+
+class Health:
+    """The loop is alive; nothing else is claimed."""
+
+    async def __call__(
+        self,
+        scope: Scope,  # noqa: ARG002 - the shape of ASGI
+        receive: Receive,  # noqa: ARG002 - the same
+        send: Send,
+    ) -> None:
+        """Say so."""
+        await send_json(send, _ALIVE)
+
+
+class Ready:
+    """This worker can score: champion loaded and proven, store reachable."""
+
+    def __init__(self, state: AppState) -> None:
+        """Look at the worker's memory."""
+        self._state = state
+
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: Receive,  # noqa: ARG002 - the shape of ASGI
+        send: Send,
+    ) -> None:
+        """Say yes, or why not."""
+        readiness, champion = self._state.readiness, self._state.slot.current
+        reasons = readiness.reasons()
+        if reasons or champion is None:
+            await _not_ready(scope, send, reasons)
+            return
+        content = {
+            "status": "ready",
+            "model": champion.model,
+            "version": champion.version,
+            "notes": readiness.notes(),
+        }
+        await send_json(send, encode_json(content))
+
+
+async def _not_ready(scope: Scope, send: Send, reasons: tuple[str, ...]) -> None:
+    document = {
+        "type": "/docs#not_ready",
+        "title": "This worker is not ready to score.",
+        "status": 503,
+        "detail": " ".join(reasons),
+        "reasons": reasons,
+        "instance": scope["path"],
+        "request_id": scope.get("placar.request_id", ""),
+    }
+    retry = (b"retry-after", str(RETRY_AFTER).encode())
+    await send_json(send, encode_json(document), 503, b"application/problem+json", [retry])

@@ -1,0 +1,153 @@
+"""What happens before and around the workers, whichever server starts them.
+
+``gunicorn_conf.py`` calls these from gunicorn's hooks; ``lifespan.py`` calls ``ensure_key`` under
+plain uvicorn.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from placar.box.limits import memory_limit
+from placar.box.sizing import default_workers
+from placar.errors import ConfigurationError, DiskFull, PlacarError
+from placar.settings import Settings
+from placar.store.database import Store
+from placar.store.keys import SCOPES, KeyStore
+from placar.web.services import Services
+
+_WRONG_USE = 2
+_FAILED = 1
+
+_LATE = (
+    "uvloop",
+    "httptools",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+    "fastapi.telemetry._runtime",
+)
+"""What a worker would import only after the fork."""
+
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where gunicorn advises to keep heartbeat files
+
+
+def prepare(settings: Settings, hosts: Iterable[str]) -> Store:
+    """Make the home, bring the store up to date, and see to it that there is a key.
+
+    Returns the store with every connection closed: workers may inherit it over a fork.
+
+    Args:
+        settings: where everything is.
+        hosts: addresses that will be listened on; a path of a socket counts as local.
+
+    Raises:
+        ConfigurationError: a public address without any key.
+        DiskFull: the home cannot be made or written to.
+        StoreUnavailable: the database cannot be reached.
+    """
+    services = Services.open(settings)
+    try:
+        _make_folders(settings)
+        if not admin_key(settings) and not services.keys.active():
+            ensure_key(services.keys, hosts)
+        services.rehearse()
+    finally:
+        services.close()
+    return services.store
+
+
+def admin_key(settings: Settings) -> str:
+    """Return the administrator's key, empty when there is none."""
+    return settings.admin_key.get_secret_value().strip() if settings.admin_key else ""
+
+
+def ensure_key(keys: KeyStore, hosts: Iterable[str]) -> None:
+    """Make the first key and print it this once, if only this machine can reach the service.
+
+    Raises:
+        ConfigurationError: others can reach it.
+    """
+    public = [host for host in hosts if not is_local(host)]
+    if public:
+        raise ConfigurationError(
+            f"The service would listen on {public[0] or 'every address'} without any API key.",
+            way_out=(
+                "Make one with `placar keys create --scope read --scope score --scope train`, "
+                "or set PLACAR_ADMIN_KEY."
+            ),
+        )
+    secret = keys.create("first start", SCOPES).secret
+    # To the terminal and not into the log: a log is kept, a key is shown once.
+    sys.stderr.write(
+        f"\nNo API key existed, so this one was made. It is not shown again:\n\n  {secret}\n\n"
+    )
+    sys.stderr.flush()
+
+
+def is_local(host: str) -> bool:
+    """Tell whether only this machine can reach a host, or path of a socket."""
+    if host == "localhost" or "/" in host:
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse(error: PlacarError) -> NoReturn:
+    """Say why the service does not start, in one sentence, and leave."""
+    sys.stderr.write(f"placar: {error.sentence}\n")
+    sys.stderr.flush()
+    raise SystemExit(_WRONG_USE if isinstance(error, ConfigurationError) else _FAILED)
+
+
+def bind_address(settings: Settings) -> str:
+    """Return host:port, with brackets around an IPv6 host."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
+
+
+def workers(settings: Settings) -> int:
+    """Return how many web workers to start: as many as asked for, else as many as fit."""
+    if settings.workers is not None:
+        return settings.workers
+    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    return default_workers(limit.bytes, settings.run_memory)
+
+
+def worker_folder() -> str | None:
+    """Return where gunicorn keeps its heartbeat files: in memory, so that no disk stalls them."""
+    return str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None
+
+
+def import_ahead() -> None:
+    """Import in the master what each worker would otherwise import for itself."""
+    for name in _LATE:
+        with suppress(ImportError):  # of another version of these libraries, or not installed
+            import_module(name)
+
+
+def free_slot(taken: Iterable[int]) -> int:
+    """Return the smallest number that no worker has.
+
+    >>> free_slot([0, 2])
+    1
+    """
+    used = set(taken)
+    return next(number for number in range(len(used) + 1) if number not in used)
+
+
+def _make_folders(settings: Settings) -> None:
+    try:
+        for folder in (settings.packages, settings.runs, settings.tables, settings.metrics):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskFull(f"PLACAR_HOME cannot be written to: {error.strerror}.") from error

@@ -1,0 +1,40 @@
+"""Learning that the server is about to stop, while requests still run.
+
+Uvicorn ends the lifespan only after every connection is closed and every background task is
+done. Whoever follows a run, or streams events, must hear of it earlier, or the worker would
+wait for the end of a run and be killed for it. The server object tells: it is the owner of the
+signal handler that it installs, and it closes its listening sockets first, also when it stops
+without a signal (``--max-requests``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from threading import Event
+
+from uvicorn import Server
+
+_PAUSE = 0.2
+
+
+def running_server() -> Server | None:
+    """Return the uvicorn server that runs this application, if one does."""
+    owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return owner if isinstance(owner, Server) else None
+
+
+def is_stopping(server: Server) -> bool:
+    """Tell whether the server takes no new connections any more."""
+    listening = getattr(server, "servers", ())
+    return server.should_exit or any(not each.is_serving() for each in listening)
+
+
+async def set_when_stopping(stopping: Event) -> None:
+    """Set the event as soon as the server begins to stop."""
+    server = running_server()
+    if server is None:
+        return
+    while not is_stopping(server):  # noqa: ASYNC110 - the server tells nobody: it must be asked
+        await asyncio.sleep(_PAUSE)
+    stopping.set()
