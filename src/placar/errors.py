@@ -224,7 +224,7 @@ class RunNotFound(NotFound):
 class TableNotFound(NotFound):
     """There is no table of this name to train on."""
 
-    way_out = "Put the file into the tables folder of PLACAR_HOME, and name it by its file name."
+    way_out = "GET /tables lists those there are; POST /tables?name=… sends one."
 
 
 class KeyNotFound(NotFound):

@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     max_rows: int = Field(default=50_000, ge=1)
     """Most rows in one `/predict/batch` request."""
 
+    max_table: Size = 1024**3
+    """Largest table that `POST /tables` takes."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines to print."""
 

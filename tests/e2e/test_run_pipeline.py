@@ -76,15 +76,18 @@ def held_run(service: ServiceProcess) -> tuple[str, int, int]:
     return run_id, child, follower_of(service, child)
 
 
-def test_a_run_makes_a_version_and_the_next_one_another(
-    start: Start, tables: Path, settings: Settings
-) -> None:
-    assert tables == settings.tables
+def test_a_run_makes_a_version_and_the_next_one_another(start: Start, tables: Path) -> None:
     service = start(*COMMAND, environment={"PLACAR_MODEL": "credit"})
     eventually(lambda: "Application startup complete" in service.log)
     eventually(lambda: service.status("/health") == 200)
+    sent = httpx.post(
+        f"{service.base}/tables?name=fresh.csv",
+        content=(tables / "loans.csv").read_bytes(),
+        headers=HEADERS,
+    )
+    assert sent.status_code == 201
     versions = []
-    for body in (REQUEST, {"model": "credit"}):
+    for body in (REQUEST | {"table": "fresh.csv"}, {"model": "credit"}):
         answer = service.post("/run-pipeline", body)
         assert answer.status == 202
         refused = service.post("/run-pipeline", REQUEST)

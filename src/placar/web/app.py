@@ -22,6 +22,7 @@ from placar.web.routes.metrics import MetricsRoute
 from placar.web.routes.models import ModelRoutes
 from placar.web.routes.predict import PredictRow
 from placar.web.routes.runs import RunRoutes
+from placar.web.routes.tables import TableRoutes
 from placar.web.state import AppState
 from placar.web.wire import App
 
@@ -61,7 +62,8 @@ def around(router: App, state: AppState) -> App:
 def routes(state: AppState) -> list[BaseRoute]:
     """Return the table of addresses. The first that matches answers: the hottest come first."""
     predict, batch = PredictRow(state), PredictBatch(state)
-    runs, models, metrics = RunRoutes(state), ModelRoutes(state), MetricsRoute(state)
+    tables, runs = TableRoutes(state), RunRoutes(state)
+    models, metrics = ModelRoutes(state), MetricsRoute(state)
     docs = DocsRoutes(state, lambda: addresses)
 
     def at(
@@ -79,6 +81,8 @@ def routes(state: AppState) -> list[BaseRoute]:
         at("POST", "/models/{model}/predict/batch", batch, "score"),
         at("POST", f"{version}/predict", predict, "score"),
         at("POST", f"{version}/predict/batch", batch, "score"),
+        at("POST", "/tables", tables.receive, "train"),
+        at("GET", "/tables", tables.list, "train"),
         at("POST", "/run-pipeline", runs.run_pipeline, "train"),
         at("GET", "/runs", runs.list, "train"),
         at("GET", "/runs/{run}", runs.show, "train"),

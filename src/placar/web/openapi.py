@@ -12,7 +12,7 @@ from placar import __version__
 from placar.runs.request import RunRequest
 from placar.scoring.scorer import Scorer
 from placar.web.address import Address
-from placar.web.operations import OPERATIONS, PARTS, Operation, Parameter, Row
+from placar.web.operations import OPERATIONS, PARTS, Operation, Parameter, Row, TextParameter
 from placar.web.schemas import Json, example_row, prediction_example, row_schema
 from placar.web.wire import WireIssue
 
@@ -81,7 +81,9 @@ def _operation(address: Address, operation: Operation, champion: Scorer | None) 
     ]
     if parameters:
         described["parameters"] = parameters
-    if operation.body is not None:
+    if isinstance(operation.body, str):
+        described["requestBody"] = {"required": True, "content": {operation.body: {}}}
+    elif operation.body is not None:
         described["requestBody"] = {
             "required": operation.body is not RunRequest,  # nothing said: as the last time
             "content": {"application/json": _content(operation.body, address, champion)},
@@ -137,7 +139,7 @@ def _content(kind: type, address: Address, champion: Scorer | None) -> Json:
 def _schemas(addresses: list[Address], champion: Scorer | None) -> Json:
     operations = [OPERATIONS[address.method, address.path] for address in addresses]
     answers = [each.answer for each in operations if isinstance(each.answer, type)]
-    bodies = [each.body for each in operations if each.body is not None]
+    bodies = [each.body for each in operations if isinstance(each.body, type)]
     kinds = {kind.__name__: kind for kind in (*answers, *bodies, *PARTS, Problem)}
     structs = [kind for name, kind in sorted(kinds.items()) if name not in _BARE]
     _, components = msgspec.json.schema_components(structs, ref_template=_REFERENCE)
@@ -161,14 +163,20 @@ def _path_parameter(name: str) -> Json:
     }
 
 
-def _query_parameter(parameter: Parameter) -> Json:
-    schema: Json = {"type": "integer", "minimum": parameter.low}
-    if parameter.high is not None:
-        schema["maximum"] = parameter.high
+def _query_parameter(parameter: Parameter | TextParameter) -> Json:
     return {
         "name": parameter.name,
         "in": "query",
-        "required": False,
+        "required": isinstance(parameter, TextParameter),
         "description": parameter.about,
-        "schema": schema,
+        "schema": _parameter_schema(parameter),
     }
+
+
+def _parameter_schema(parameter: Parameter | TextParameter) -> Json:
+    if isinstance(parameter, TextParameter):
+        return {"type": "string"}
+    schema: Json = {"type": "integer", "minimum": parameter.low}
+    if parameter.high is not None:
+        schema["maximum"] = parameter.high
+    return schema

@@ -19,6 +19,8 @@ from placar.web.views import (
     ModelList,
     RunList,
     RunView,
+    TableList,
+    TableView,
     VersionDetail,
     VersionView,
 )
@@ -66,11 +68,19 @@ class Readiness(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter that is a whole number."""
+    """A query parameter that is a whole number and may be left out."""
 
     name: str
     low: int
     high: int | None
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextParameter:
+    """A query parameter that is a text and must be there."""
+
+    name: str
     about: str
 
 
@@ -83,8 +93,9 @@ class Operation:
     answer: type | str
     """A struct, or the media type of what is not JSON."""
     status: int = 200
-    body: type | None = None
-    parameters: tuple[Parameter, ...] = ()
+    body: type | str | None = None
+    """A struct, or the media type of what is not JSON."""
+    parameters: tuple[Parameter | TextParameter, ...] = ()
     refusals: tuple[int, ...] = field(default=())
     """Statuses of problems, beside 401 and 403 where a key is needed."""
 
@@ -115,6 +126,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/models/{model}/versions/{version}/predict/batch"): Operation(
         "Score", "Score many rows with a version.", *_ROWS
     ),
+    ("POST", "/tables"): Operation(
+        "Runs",
+        "Send a table to train on: CSV, CSV.gz, Parquet or JSON lines, as it is.",
+        TableView,
+        201,
+        "application/octet-stream",
+        (TextParameter("name", "File name to keep it under, such as loans.csv."),),
+        (413, 415, 422, 507),
+    ),
+    ("GET", "/tables"): Operation("Runs", "List the tables to train on.", TableList),
     ("POST", "/run-pipeline"): Operation(
         "Runs",
         "Train a new version; without a body, as the last time.",

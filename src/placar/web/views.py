@@ -9,6 +9,7 @@ import msgspec
 
 from placar.package.manifest import VERSION_LENGTH, Band, Importance, Manifest, Metrics, Provenance
 from placar.package.run_folder import Failure
+from placar.runs.tables import TableFile
 from placar.signature.model import Signature
 from placar.store.records import ModelRecord, RunRecord, VersionRecord
 
@@ -44,6 +45,22 @@ class RunList(msgspec.Struct, frozen=True):
     """Runs, newest first."""
 
     runs: tuple[RunView, ...]
+
+
+class TableView(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A table that `/run-pipeline` may name."""
+
+    name: str
+    bytes: int
+    changed_at: str | None
+    sha256: str | None = None
+    """Of the file, when it was just received."""
+
+
+class TableList(msgspec.Struct, frozen=True):
+    """The tables folder, by name."""
+
+    tables: tuple[TableView, ...]
 
 
 class ModelView(msgspec.Struct, kw_only=True, frozen=True):
@@ -119,6 +136,16 @@ def run_view(run: RunRecord) -> RunView:
         promoted=run.promoted,
         gate=tuple(run.gate.splitlines()),
         error=run.error,
+    )
+
+
+def table_view(table: TableFile) -> TableView:
+    """Return what clients see of a table."""
+    return TableView(
+        name=table.name,
+        bytes=table.bytes,
+        changed_at=moment(table.changed_at),
+        sha256=table.sha256,
     )
 
 
