@@ -102,7 +102,7 @@ def a_manifest(*, model: str = "loans", auc: float = 0.8, seed: int = 0) -> Mani
         model=model,
         signature=a_signature(),
         calibration=Calibration(method="platt", margins=(-1.0, 1.0), log_odds=(-0.9, 1.1)),
-        scale=ScoreScale(),
+        scale=ScoreScale(points_to_double=50.0),
         bands=(
             Band(name="A", low=0, high=449),
             Band(name="B", low=450, high=549),

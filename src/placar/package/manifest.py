@@ -51,7 +51,8 @@ class ScoreScale(_Part, frozen=True, kw_only=True):
 
     base_score: float = 500.0
     base_odds: float = 1.0
-    points_to_double: float = 50.0
+    points_to_double: float = 20.0
+    """The usual figure of scorecards; 0 and 1000 lie beyond odds of one in 30 million."""
     rising: bool = True
 
 
@@ -69,7 +70,7 @@ class Metrics(_Part, frozen=True, kw_only=True):
     auc: float
     auc_low: float
     auc_high: float
-    """95 % confidence interval (DeLong)."""
+    """95 % confidence interval (Newcombe)."""
     log_loss: float
     brier: float
     ks: float

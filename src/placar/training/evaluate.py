@@ -12,11 +12,18 @@ from placar.package.manifest import Band, Calibration, Metrics, ScoreScale
 from placar.scoring.calibration import log_odds, probability
 from placar.scoring.scale import HIGHEST, band_index, points
 from placar.training import curves, metrics
-from placar.training.evaluation import BandRow, Confusion, Evaluation, MemberResult
+from placar.training.evaluation import (
+    SCORE_BIN,
+    BandRow,
+    Confusion,
+    Evaluation,
+    MemberResult,
+)
 from placar.training.members import LINEAR, TREES, Learned
 
-_POINTS_PER_BAR = 25
 _THRESHOLDS = (0.1, 0.2, 0.3, 0.5, 0.7)
+_DIGITS, _EXACT = 3, 18
+"""Digits of a threshold: enough for people, and as many as a float has."""
 
 Outcomes = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
@@ -33,15 +40,24 @@ class Rules:
 
 
 def choose_threshold(positive: Outcomes, margins: Doubles, calibration: Calibration) -> float:
-    """Return the probability where the classes are furthest apart, to four digits.
+    """Return the probability where the classes are furthest apart.
+
+    It lies between the lowest row that it calls positive and the next one, in as few digits as
+    that takes.
 
     Args:
         positive: (t,) outcomes of the training part.
         margins: (t,) out-of-fold margins of the blend.
         calibration: from margin to log-odds.
     """
-    chances = probability(log_odds(calibration, margins))
-    return float(f"{metrics.separation(positive, chances).threshold:.4g}")
+    parted = metrics.separation(positive, log_odds(calibration, margins))
+    odds = np.array([parted.below, (parted.below + parted.threshold) / 2, parted.threshold])
+    low, middle, high = probability(odds).tolist()
+    for digits in range(_DIGITS, _EXACT):
+        threshold = float(f"{middle:.{digits}g}")
+        if low < threshold <= high:
+            return threshold
+    return float(high)
 
 
 def evaluate(
@@ -156,6 +172,6 @@ def _band_rows(
 
 
 def _score_counts(scores: NDArray[np.int64]) -> tuple[int, ...]:
-    bars = HIGHEST // _POINTS_PER_BAR
-    places = np.minimum(scores // _POINTS_PER_BAR, bars - 1)
-    return tuple(np.bincount(places, minlength=bars).tolist())
+    bins = HIGHEST // SCORE_BIN
+    places = np.minimum(scores // SCORE_BIN, bins - 1)
+    return tuple(np.bincount(places, minlength=bins).tolist())

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from placar.package.manifest import Metrics
 
+SCORE_BIN = 10
+"""Points of score that are counted, and drawn, together."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
@@ -82,7 +85,7 @@ class Evaluation:
     bands: tuple[BandRow, ...]
     score_counts_positive: tuple[int, ...]
     score_counts_negative: tuple[int, ...]
-    """Test rows per 25 points of score, from 0: forty bins, the last one holds 1000."""
+    """Test rows per ``SCORE_BIN`` points, from 0; the last bin holds 1000 as well."""
     members: tuple[MemberResult, ...]
     notes: tuple[str, ...]
     """Plain sentences for the reader, such as cells that could not be read."""

@@ -79,11 +79,11 @@ def test_extreme_log_odds_do_not_overflow() -> None:
 
 
 def test_points_double_the_odds_and_stay_on_the_scale() -> None:
-    scale = ScoreScale()
+    scale = ScoreScale(points_to_double=50)
     assert exact_points(scale, math.log(2)) - exact_points(scale, 0.0) == pytest.approx(50)
     assert points(scale, np.array([-99.0, 0.0, 99.0])).tolist() == [0, 500, 1000]
     assert [whole_points(scale, x) for x in (-99.0, 0.0, 99.0)] == [0, 500, 1000]
-    falling = ScoreScale(rising=False)
+    falling = ScoreScale(points_to_double=50, rising=False)
     assert exact_points(falling, math.log(2)) == pytest.approx(450)
 
 

@@ -74,7 +74,7 @@ def test_evaluation_counts_every_test_row_once(learned: Learned) -> None:
     assert sum(band.positives for band in found.bands) == positive.sum()
     assert sum(found.score_counts_positive) == positive.sum()
     assert sum(found.score_counts_negative) == (~positive).sum()
-    assert len(found.score_counts_positive) == 40
+    assert len(found.score_counts_positive) == 100
     counts = found.confusion
     called = counts.true_positives + counts.false_positives
     assert called + counts.true_negatives + counts.false_negatives == 500
@@ -87,9 +87,19 @@ def test_evaluation_counts_every_test_row_once(learned: Learned) -> None:
 def test_the_threshold_is_where_the_classes_are_furthest_apart(learned: Learned) -> None:
     chances = 1 / (1 + np.exp(-learned.out_of_fold))
     exact = separation(DATA.positive, chances).threshold
-    assert choose_threshold(DATA.positive, learned.out_of_fold, IDENTITY) == pytest.approx(
-        exact, rel=1e-3
-    )
+    threshold = choose_threshold(DATA.positive, learned.out_of_fold, IDENTITY)
+    assert np.array_equal(chances >= threshold, chances >= exact)
+    assert len(str(threshold)) < 10
+
+
+@pytest.mark.parametrize("certain", [5.0, 12.0, 30.0, 40.0])
+def test_the_threshold_is_one_that_a_sure_row_reaches(certain: float) -> None:
+    """A column that gives the target away makes margins of which any rounding up is 1."""
+    positive = np.arange(20) < 5
+    margins = np.where(positive, certain, -certain)
+    threshold = choose_threshold(positive, margins, IDENTITY)
+    chances = 1 / (1 + np.exp(-margins))
+    assert np.array_equal(chances >= threshold, positive)
 
 
 def test_golden_rows_are_answered_by_the_scorer_itself() -> None:

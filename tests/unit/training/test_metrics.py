@@ -45,27 +45,33 @@ def test_area_is_that_of_scikit_learn(case: Case) -> None:
     assert area.low <= area.value <= area.high
 
 
-def test_interval_is_delong_s_by_the_definition() -> None:
-    """Against the quadratic form of DeLong's own structural components."""
-    random = np.random.default_rng(2)
-    positive = random.random(120) < 0.4
-    scores = np.round(random.normal(size=120) + positive, 1)
-    cases, controls = scores[positive], scores[~positive]
-    wins = (cases[:, None] > controls) + 0.5 * (cases[:, None] == controls)
-    variance = wins.mean(1).var(ddof=1) / len(cases) + wins.mean(0).var(ddof=1) / len(controls)
-    area = metrics.auc(positive, scores)
-    assert area.high - area.value == pytest.approx(1.959964 * np.sqrt(variance))
-
-
-def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+@pytest.mark.parametrize(
+    ("cases", "controls", "truth", "apart"),
+    [(50, 100, 0.7602, 1.0), (10, 100, 0.95, 2.3262), (5, 50, 0.95, 2.3262), (4, 40, 0.5, 0.0)],
+)
+def test_interval_covers_the_truth_about_as_often_as_it_says(
+    cases: int, controls: int, truth: float, apart: float
+) -> None:
+    """``truth`` is the area of two normals that are ``apart`` standard deviations apart."""
     random = np.random.default_rng(3)
-    truth = 0.7602  # of two normals one apart
+    positive = np.arange(cases + controls) < cases
     hits = 0
-    for _ in range(300):
-        positive = np.arange(150) % 3 == 0
-        area = metrics.auc(positive, random.normal(size=150) + positive)
+    for _ in range(400):
+        area = metrics.auc(positive, random.normal(size=len(positive)) + apart * positive)
         hits += area.low <= truth <= area.high
-    assert 0.91 <= hits / 300 <= 0.98
+    assert 0.92 <= hits / 400 <= 0.99
+
+
+def test_interval_of_a_perfect_order_is_not_a_point() -> None:
+    area = metrics.auc(np.arange(20) < 2, -np.arange(20.0))
+    assert (area.value, area.high) == (1.0, 1.0)
+    assert 0.4 < area.low < 0.7
+
+
+def test_interval_is_as_wide_on_either_side_of_chance() -> None:
+    positive, scores = np.array([1, 0, 1, 0, 0, 1, 0]) > 0, np.arange(7.0)
+    better, worse = metrics.auc(positive, scores), metrics.auc(positive, -scores)
+    assert (worse.low, worse.high) == pytest.approx((1 - better.high, 1 - better.low))
 
 
 def test_separation_is_the_kolmogorov_smirnov_distance(case: Case) -> None:
@@ -75,7 +81,9 @@ def test_separation_is_the_kolmogorov_smirnov_distance(case: Case) -> None:
     assert found.ks == pytest.approx(ks_2samp(chances[positive], chances[~positive]).statistic)
     called = chances >= found.threshold
     rates = called[positive].mean() - called[~positive].mean()
-    assert rates == pytest.approx(found.ks)
+    ahead = ks_2samp(chances[positive], chances[~positive], "less").statistic
+    assert rates == pytest.approx(ahead)
+    assert found.below == max(chances[chances < found.threshold], default=found.threshold)
 
 
 def test_ece_is_zero_when_every_group_is_right_and_the_gap_when_all_are_wrong_alike() -> None:

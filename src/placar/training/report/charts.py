@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from placar.package.manifest import Metrics
-from placar.training.evaluation import Confusion, GainPoint, ReliabilityBin
+from placar.training.evaluation import SCORE_BIN, Confusion, GainPoint, ReliabilityBin
 from placar.training.report.svg import (
     WIDTH,
     Frame,
@@ -28,9 +28,6 @@ from placar.training.report.svg import (
 from placar.training.report.words import decimal, percent, plain, plural, ratio
 
 GUESSING = 0.5
-
-BIN_POINTS = 25
-"""Points of score per bin of the histogram (see ``Evaluation``)."""
 
 SQUARE = Frame(left=46, top=30, width=336, height=296)
 SQUARE_HEIGHT = 370.0
@@ -188,7 +185,7 @@ def histogram(positive: Panel, negative: Panel, threshold: int) -> Markup:
     """
     panels = (positive, negative)
     bins = _range_of_bins(panels, threshold)
-    span = (bins[0] * BIN_POINTS, bins[1] * BIN_POINTS)
+    span = (bins[0] * SCORE_BIN, bins[1] * SCORE_BIN)
     upper = Frame(0, 32, WIDTH - 12, 112, span)
     lower = replace(upper, top=184)
     parts: list[Markup] = []
@@ -210,7 +207,7 @@ def _range_of_bins(panels: tuple[Panel, ...], threshold: int) -> tuple[int, int]
     """Return the bins to draw: those that hold rows or the threshold, and one on each side."""
     size = len(panels[0].counts)
     held = {place for one in panels for place, number in enumerate(one.counts) if number}
-    held.add(min(threshold // BIN_POINTS, size - 1))
+    held.add(min(threshold // SCORE_BIN, size - 1))
     return max(min(held) - 1, 0), min(max(held) + 2, size)
 
 
@@ -220,8 +217,8 @@ def _panel(frame: Frame, panel: Panel, bins: tuple[int, int]) -> list[Markup]:
     parts = [words((frame.left, frame.top - 12), title, "strong")]
     for place in range(*bins):
         if panel.counts[place]:
-            left, top = frame.at(place * BIN_POINTS, panel.counts[place] / highest)
-            right, low = frame.at((place + 1) * BIN_POINTS, 0)
+            left, top = frame.at(place * SCORE_BIN, panel.counts[place] / highest)
+            right, low = frame.at((place + 1) * SCORE_BIN, 0)
             parts.append(
                 element(
                     "rect",
@@ -240,5 +237,5 @@ def _peak(panel: Panel) -> str:
     if not any(panel.counts):
         return f"No row with {panel.name}."
     place = panel.counts.index(max(panel.counts))
-    low = place * BIN_POINTS
-    return f"Rows with {panel.name} score most often {low} to {low + BIN_POINTS}."
+    low = place * SCORE_BIN
+    return f"Rows with {panel.name} score most often {low} to {low + SCORE_BIN}."

@@ -278,5 +278,5 @@ def _bands(scored: Scored) -> tuple[BandRow, ...]:
 
 
 def _counts(scores: NDArray[np.int64]) -> tuple[int, ...]:
-    counts, _ = np.histogram(scores, bins=40, range=(0, 1000))
+    counts, _ = np.histogram(scores, bins=100, range=(0, 1000))
     return tuple(int(number) for number in counts)

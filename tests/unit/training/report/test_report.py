@@ -234,7 +234,7 @@ def test_any_size_is_drawn_without_a_hole(features: int, rows: int, *, rising: b
 
 
 def test_empty_parts_are_shown_as_dashes() -> None:
-    nothing = (0,) * 40
+    nothing = (0,) * 100
     evaluation = replace(
         an_evaluation(),
         roc=(),
@@ -257,7 +257,9 @@ def test_empty_parts_are_shown_as_dashes() -> None:
     [(0.5, True, 500), (0.8, True, 600), (0.8, False, 400), (0.0, True, 0), (0.0, False, 1000)],
 )
 def test_score_of_probability(probability: float, score: int, *, rising: bool) -> None:
-    assert score_of_probability(ScoreScale(rising=rising), probability) == score
+    assert (
+        score_of_probability(ScoreScale(points_to_double=50, rising=rising), probability) == score
+    )
 
 
 def test_command_quotes_names_for_the_shell() -> None:

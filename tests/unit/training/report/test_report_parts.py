@@ -92,7 +92,7 @@ def test_reliability_draws_a_bin_without_positives_and_skips_an_empty_one() -> N
 
 
 def test_histogram_shows_the_threshold_and_every_occupied_bin() -> None:
-    positive, negative = [0] * 40, [0] * 40
+    positive, negative = [0] * 100, [0] * 100
     positive[10], negative[12], negative[39] = 3, 5, 1
 
     drawn = charts.histogram(
@@ -104,7 +104,7 @@ def test_histogram_shows_the_threshold_and_every_occupied_bin() -> None:
     assert drawn.count('class="fill-positive"') == 1
     assert drawn.count('class="fill-negative"') == 2
     assert drawn.count('class="threshold"') == 2
-    assert "Rows with y = 1 score most often 250 to 275." in drawn
+    assert "Rows with y = 1 score most often 100 to 110." in drawn
     assert "y = 0: 6 rows" in drawn
 
 
@@ -135,15 +135,15 @@ def test_gain_of_few_points_names_each_once() -> None:
 
 
 def test_scale_is_tabulated_in_its_own_direction() -> None:
-    rising = tables.scale(ScoreScale(), OUTCOME).rows
-    falling = tables.scale(ScoreScale(rising=False), OUTCOME).rows
+    rising = tables.scale(ScoreScale(points_to_double=50), OUTCOME).rows
+    falling = tables.scale(ScoreScale(points_to_double=50, rising=False), OUTCOME).rows
 
     assert rising[5] == ("550", "2 to 1", "66.7\u00a0%")
     assert falling[5] == ("550", "1 to 2", "33.3\u00a0%")
 
 
 def test_scale_leaves_out_what_lies_beyond_its_ends() -> None:
-    rows = tables.scale(ScoreScale(base_score=900), OUTCOME).rows
+    rows = tables.scale(ScoreScale(base_score=900, points_to_double=50), OUTCOME).rows
 
     assert [row[0] for row in rows][-1] == "1000"
 
