@@ -9,16 +9,26 @@ import math
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from factories import a_signature
 from placar.errors import BodyTooLarge, InvalidRow, MalformedBody
 from placar.signature.body import decode_row, decode_rows
 from placar.signature.columns import ColumnEncoder
+from placar.signature.model import Signature
 from placar.signature.parse import parse_number
 from placar.signature.row import RowEncoder
 
-ROW_ENCODER = RowEncoder(a_signature())
-COLUMN_ENCODER = ColumnEncoder(a_signature())
+
+def strict(signature: Signature) -> Signature:
+    """Return the signature of features none of which was ever missing in training."""
+    features = tuple(structs.replace(one, null="warn") for one in signature.features)
+    return structs.replace(signature, features=features)
+
+
+SIGNATURES = (a_signature(), strict(a_signature()))
+ROW_ENCODER = RowEncoder(SIGNATURES[0])
+signatures = st.sampled_from(SIGNATURES)
 
 number_texts = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True).map(repr),
@@ -42,16 +52,17 @@ rows = st.lists(
 )
 
 
-@given(rows)
+@given(signatures, rows)
 def test_a_table_of_texts_is_read_exactly_as_its_rows_are(
-    table: list[dict[str, str | None]],
+    signature: Signature, table: list[dict[str, str | None]]
 ) -> None:
     """Same matrix, same bad rows, same issues."""
+    row_encoder = RowEncoder(signature)
     columns = {name: np.array([row[name] for row in table], dtype=object) for name in table[0]}
-    many = COLUMN_ENCODER.encode(columns, len(table))
+    many = ColumnEncoder(signature).encode(columns, len(table))
     for position, row in enumerate(table):
         try:
-            values = ROW_ENCODER.encode(row).values
+            values = row_encoder.encode(row).values
         except InvalidRow as error:
             assert many.bad[position] == error.issues  # noqa: PT017 - either outcome is right
         else:
@@ -60,19 +71,23 @@ def test_a_table_of_texts_is_read_exactly_as_its_rows_are(
             np.testing.assert_array_equal(many.matrix[position], expected)
 
 
-@given(st.lists(st.floats(width=64) | st.integers(), min_size=1))
-def test_a_column_of_numbers_is_read_exactly_as_its_rows_are(numbers: list[float]) -> None:
+@given(signatures, st.lists(st.floats(width=64) | st.integers(), min_size=1))
+def test_a_column_of_numbers_is_read_exactly_as_its_rows_are(
+    signature: Signature, numbers: list[float]
+) -> None:
     numbers = [float(n) if abs(n) < 1e300 else math.inf for n in numbers]
     column = {
         "income": np.array(numbers, dtype=np.float64),
         "home": np.full(len(numbers), "rent", object),
         "married": np.full(len(numbers), "true", object),
+        "since": np.full(len(numbers), "2020-02-03", object),
     }
-    many = COLUMN_ENCODER.encode(column, len(numbers))
+    many = ColumnEncoder(signature).encode(column, len(numbers))
+    row_encoder = RowEncoder(signature)
     for position, number in enumerate(numbers):
-        row = {"income": number, "home": "rent", "married": True}
+        row = {"income": number, "home": "rent", "married": True, "since": "2020-02-03"}
         try:
-            values = ROW_ENCODER.encode(row).values
+            values = row_encoder.encode(row).values
         except InvalidRow:
             assert position in many.bad
         else:

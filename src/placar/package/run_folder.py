@@ -12,11 +12,11 @@ from typing import Literal
 
 import msgspec
 
-Stage = Literal["read", "profile", "split", "fit", "calibrate", "compile", "evaluate", "package"]
+Stage = Literal["read", "split", "profile", "fit", "calibrate", "compile", "evaluate", "package"]
 STAGES: tuple[Stage, ...] = (
     "read",
-    "profile",
     "split",
+    "profile",
     "fit",
     "calibrate",
     "compile",

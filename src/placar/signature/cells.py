@@ -6,6 +6,7 @@ single truth for JSON rows and for table columns. It never puts a value into a m
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple, Protocol
 
 from placar.signature.model import (
@@ -59,7 +60,9 @@ class CellReader(Protocol):
 COERCED_NUMBER = Finding("coerced", "Read as a number; send a JSON number.", "number")
 COERCED_TEXT = Finding("coerced", "Read as text; send a JSON string.", "string")
 COERCED_BOOLEAN = Finding("coerced", "Read as true or false; send a JSON boolean.", "boolean")
-NULL_UNEXPECTED = Finding("unexpected_null", "Was never missing in training.")
+NULL_UNEXPECTED = Finding(
+    "unexpected_null", "Was never missing in training; a typical value stands in."
+)
 MISSING_WITH_WARNING = Finding("absent", "Not in the row; taken as missing.")
 OUTSIDE_RANGE = Finding("outside_training_range", "Lies outside the range seen in training.")
 UNSEEN = Finding("unseen_category", "Not among the categories learnt; counted as other.")
@@ -70,8 +73,15 @@ class _Reader:
 
     width = 1
 
-    def __init__(self, feature: Feature, expected: str, missing: tuple[float, ...]) -> None:
-        self._missing = missing
+    def __init__(
+        self,
+        feature: Feature,
+        expected: str,
+        missing: tuple[float, ...],
+        typical: tuple[float, ...],
+    ) -> None:
+        # What nobody ever saw missing has no meaning of its own when it is.
+        self._missing = missing if feature.null == "accept" else typical
         self._expected = expected
         self._markers = MARKERS.union(feature.markers)
         self._null_findings = () if feature.null == "accept" else (NULL_UNEXPECTED,)
@@ -95,7 +105,7 @@ class NumericReader(_Reader):
 
     def __init__(self, feature: Numeric) -> None:
         """Precompute the training range."""
-        super().__init__(feature, "number", (NAN,))
+        super().__init__(feature, "number", (NAN,), (feature.example,))
         self._low = feature.low
         self._high = feature.high
 
@@ -141,10 +151,18 @@ class CategoricalReader(_Reader):
     """One of the vocabulary; anything else counts as other."""
 
     def __init__(self, feature: Categorical) -> None:
-        """Index the vocabulary."""
-        super().__init__(feature, "string", (MISSING_CODE,))
-        codes = enumerate(feature.vocabulary, FIRST_VOCABULARY_CODE)
-        self._codes = {text: float(code) for code, text in codes}
+        """Index the vocabulary, and the numbers that its texts may be sent as."""
+        coded = [
+            (text, float(code))
+            for code, text in enumerate(feature.vocabulary, FIRST_VOCABULARY_CODE)
+        ]
+        self._codes = dict(coded)
+        for text, code in coded:
+            number = parse_number(text)
+            if number is not None and math.isfinite(number):
+                self._codes.setdefault(canonical_text(number), code)
+        typical = self._codes.get(feature.example, OTHER_CODE)
+        super().__init__(feature, "string", (MISSING_CODE,), (typical,))
 
     def fill(self, value: object, out: list[float], findings: list[Finding]) -> None:
         """Append the category's code; see CellReader."""
@@ -179,8 +197,8 @@ class BooleanReader(_Reader):
     _TEXTS: Final = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 
     def __init__(self, feature: Boolean) -> None:
-        """Nothing but the null policy varies."""
-        super().__init__(feature, "boolean", (NAN,))
+        """Nothing but the null policy and the usual value varies."""
+        super().__init__(feature, "boolean", (NAN,), (float(feature.example),))
 
     def fill(self, value: object, out: list[float], findings: list[Finding]) -> None:
         """Append 0 or 1; see CellReader."""
@@ -205,7 +223,14 @@ class MomentReader(_Reader):
 
     def __init__(self, feature: Moment) -> None:
         """Parse the training range once."""
-        super().__init__(feature, f"date such as {feature.example}", (NAN,) * len(feature.parts))
+        usual = parse_moment(feature.example, feature.layout) or parse_moment(feature.low, "iso")
+        known = moment_parts(usual) if usual is not None else {}
+        super().__init__(
+            feature,
+            f"date such as {feature.example}",
+            (NAN,) * len(feature.parts),
+            tuple(known.get(part, NAN) for part in feature.parts),
+        )
         self.width = len(feature.parts)
         self._layout = feature.layout
         self._parts = feature.parts

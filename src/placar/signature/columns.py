@@ -125,12 +125,14 @@ def _fill_numeric(
     if numbers is None or bool(np.any(np.abs(numbers) > LARGEST)):
         _fill_distinct(feature, cell, column, part, notes)
         return
+    absent = np.isnan(numbers)
+    missing = int(np.count_nonzero(absent))
     part[:, 0] = numbers
     outside = int(np.count_nonzero((numbers < feature.low) | (numbers > feature.high)))
-    missing = int(np.count_nonzero(np.isnan(numbers)))
     if outside:
         notes.add(feature.name, OUTSIDE_RANGE, range(outside))
     if missing and feature.null != "accept":
+        part[absent, 0] = feature.example
         notes.add(feature.name, NULL_UNEXPECTED, range(missing))
 
 

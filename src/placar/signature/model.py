@@ -20,7 +20,9 @@ from typing import Literal
 import msgspec
 
 NullPolicy = Literal["accept", "warn"]
-"""What a null (or missing marker) means: seen in training, or never seen and worth a warning."""
+"""What a null (or missing marker) means. Accepted: training saw some, and missing is a value like
+any other. Else training saw none, so nothing was learnt of it: the feature's example, which is a
+typical value, stands in for it, with a warning."""
 
 MomentPart = Literal["days", "month", "weekday", "hour"]
 MomentLayout = Literal["iso", "dmy", "mdy"]
@@ -49,6 +51,7 @@ class Numeric(_Feature, frozen=True, kw_only=True, tag="numeric", tag_field="kin
     whole: bool
     """Every value seen in training was a whole number."""
     example: float
+    """The median, rounded where all numbers are whole."""
 
 
 class Categorical(_Feature, frozen=True, kw_only=True, tag="categorical", tag_field="kind"):
@@ -57,12 +60,14 @@ class Categorical(_Feature, frozen=True, kw_only=True, tag="categorical", tag_fi
     vocabulary: tuple[str, ...]
     """Most frequent first; ties in text order."""
     example: str
+    """The most frequent one."""
 
 
 class Boolean(_Feature, frozen=True, kw_only=True, tag="boolean", tag_field="kind"):
     """True or false."""
 
     example: bool
+    """The more frequent one."""
 
 
 class Moment(_Feature, frozen=True, kw_only=True, tag="datetime", tag_field="kind"):
@@ -74,7 +79,7 @@ class Moment(_Feature, frozen=True, kw_only=True, tag="datetime", tag_field="kin
     high: str
     """The training range in ISO 8601."""
     example: str
-    """In the table's own layout."""
+    """One from the middle of the range, in the table's own layout."""
 
 
 Feature = Numeric | Categorical | Boolean | Moment

@@ -11,14 +11,15 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
-from itertools import chain
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placar.errors import DiskFull, TableRejected
 from placar.signature.model import MARKERS
@@ -40,9 +41,6 @@ _CELL_BYTES: Final = 80
 
 _SLICE_SHARE: Final = 0.15
 """Part of the memory that one slice may fill."""
-
-_SHARED_TEXTS: Final = 65_536
-"""How many distinct texts of a whole column are kept once, however often they occur."""
 
 
 class Table:
@@ -71,6 +69,7 @@ class Table:
         self._database = database
         self._resources = resources
         self._places = {column.name: place for place, column in enumerate(columns)}
+        self._kept: NDArray[np.bool_] | None = None
 
     def __enter__(self) -> Self:
         """Return the table."""
@@ -89,6 +88,22 @@ class Table:
         """Close the database and remove it; afterwards the table gives nothing any more."""
         self._resources.close()
 
+    def part(self, kept: NDArray[np.bool_]) -> Table:
+        """Return a table of some of the rows, which lives as long as this one.
+
+        It takes the place of a part that was asked for before.
+
+        Args:
+            kept: (rows,) which.
+        """
+        self._database.run("CREATE OR REPLACE TABLE chosen (kept BOOLEAN)")
+        self._database.insert("chosen", {"kept": kept})
+        some = copy(self)
+        some.rows = int(np.count_nonzero(kept))
+        some._kept = kept  # noqa: SLF001 - of the same class
+        some._resources = ExitStack()  # noqa: SLF001 - the whole table closes what both use
+        return some
+
     def slices(self, columns: Sequence[str], rows: int = 20_000) -> Iterator[dict[str, Cells]]:
         """Yield the columns' cells, part by part, in the file's order.
 
@@ -99,28 +114,17 @@ class Table:
         places = [self._places[name] for name in columns]
         affordable = int(self._database.memory * _SLICE_SHARE / _CELL_BYTES) // max(len(places), 1)
         step = max(1, min(rows, affordable))
-        for start in range(0, self.rows, step):
+        for start in range(0, self.rows if self._kept is None else len(self._kept), step):
             found = self._cells(places, start, start + step)
-            yield {name: found[place] for name, place in zip(columns, places, strict=True)}
+            kept = ... if self._kept is None else self._kept[start : start + step]
+            yield {name: found[place][kept] for name, place in zip(columns, places, strict=True)}
 
-    def column(self, name: str) -> Cells:
-        """Return all cells of a column; texts that repeat are held in memory once."""
-        parts = (part[name] for part in self.slices([name]))
-        if self.columns[self._places[name]].numeric:
-            return np.fromiter(chain.from_iterable(parts), dtype=np.float64, count=self.rows)
-        shared: dict[object, object] = {}
-        cells = (
-            shared.setdefault(cell, cell) if len(shared) < _SHARED_TEXTS else cell
-            for part in parts
-            for cell in part.tolist()
-        )
-        return np.fromiter(cells, dtype=np.object_, count=self.rows)
-
-    def profile(self) -> tuple[ColumnProfile, ...]:
-        """Return what each column holds, in the columns' order."""
+    def profile(self, names: Collection[str] | None = None) -> tuple[ColumnProfile, ...]:
+        """Return what each column holds (or each of those named), in the columns' order."""
         return tuple(
-            profile_column(self._database, self._part(place), place, column, self.rows)
+            profile_column(self._database, self._relation(place), column, self.rows)
             for place, column in enumerate(self.columns)
+            if names is None or column.name in names
         )
 
     def frequencies(self, name: str, limit: int) -> tuple[tuple[str, int], ...]:
@@ -129,16 +133,20 @@ class Table:
         The most frequent comes first, ties in text order; missing cells do not count.
         """
         place = self._places[name]
-        cell = f"c{place}"
-        text = number_text(cell) if self.columns[place].numeric else cell
+        text = number_text("v") if self.columns[place].numeric else "v"
         markers = ", ".join(literal(marker) for marker in sorted(MARKERS))
         found = self._database.rows(
-            f"SELECT {cell}, count(*) FROM {self._part(place)} "
-            f"WHERE {cell} IS NOT NULL AND {text} NOT IN ({markers}) "
-            f"GROUP BY {cell} ORDER BY count(*) DESC, {text} LIMIT {int(limit)}"
+            f"SELECT v, count(*) FROM {self._relation(place)} "
+            f"WHERE v IS NOT NULL AND {text} NOT IN ({markers}) "
+            f"GROUP BY v ORDER BY count(*) DESC, {text} LIMIT {int(limit)}"
         )
         counts = cast("list[tuple[str | float, int]]", found)
         return tuple((canonical_text(value), count) for value, count in counts)
+
+    def _relation(self, place: int) -> str:
+        """Return a column's cells in SQL, as a relation with the column v."""
+        chosen = "" if self._kept is None else "POSITIONAL JOIN chosen WHERE kept"
+        return f"(SELECT c{place} AS v FROM {self._part(place)} {chosen})"
 
     def _part(self, place: int) -> str:
         return _part(self._database, place)

@@ -58,21 +58,18 @@ class ColumnProfile:
     """Dates that have a time of day."""
     booleans: int
     """Cells that are true or false, in any case."""
-    longest: int
-    """Characters of the longest text."""
-    first: str | None
-    """The first text in the file's order."""
-    low_text: str | None
-    """The least text, by code points."""
-    high_text: str | None
-    """The greatest text."""
 
 
-def profile_column(
-    database: Database, table: str, place: int, column: ColumnInfo, rows: int
-) -> ColumnProfile:
-    """Return the profile of column ``c<place>`` of one of the engine's tables."""
-    _count_values(database, table, f"c{place}", numeric=column.numeric)
+def profile_column(database: Database, cells: str, column: ColumnInfo, rows: int) -> ColumnProfile:
+    """Return the profile of a column.
+
+    Args:
+        database: where it is.
+        cells: its cells, as a relation with one column, v.
+        column: its name and type.
+        rows: how many cells there are.
+    """
+    _count_values(database, cells, numeric=column.numeric)
     facts = _facts(database)
     odd = database.rows(
         f"SELECT s FROM counted WHERE x IS NULL ORDER BY n DESC, s LIMIT {_ODD_SHOWN}"
@@ -89,11 +86,11 @@ def profile_column(
     )
 
 
-def _count_values(database: Database, table: str, cell: str, *, numeric: bool) -> None:
+def _count_values(database: Database, cells: str, *, numeric: bool) -> None:
     """Leave the distinct values in the table ``counted``.
 
-    Its columns are the text s, the finite number x that it is (or NULL), how often it occurs as
-    n, and the first row it occurs in.
+    Its columns are the text s, the finite number x that it is (or NULL), and how often it occurs
+    as n.
     """
     if numeric:
         text, number = number_text("v"), "CASE WHEN isfinite(v) THEN v END"
@@ -101,11 +98,11 @@ def _count_values(database: Database, table: str, cell: str, *, numeric: bool) -
     else:
         markers = ", ".join(literal(marker) for marker in sorted(MARKERS))
         text, number = "v", _finite_number("v")
-        where = f"{cell} NOT IN ({markers})"
+        where = f"v NOT IN ({markers})"
     database.run(
-        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {text} AS s, {number} AS x, n, first_row "
-        f"FROM (SELECT {cell} AS v, count(*) AS n, min(rowid) AS first_row FROM {table} "
-        f"WHERE {cell} IS NOT NULL AND {where} GROUP BY {cell})"
+        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {text} AS s, {number} AS x, n "
+        f"FROM (SELECT v, count(*) AS n FROM {cells} "
+        f"WHERE v IS NOT NULL AND {where} GROUP BY v)"
     )
 
 
@@ -124,10 +121,6 @@ def _facts(database: Database) -> dict[str, object]:
         "mdy": _weight("mdy"),
         "with_time": _weight("(iso OR dmy OR mdy) AND contains(s, ':')"),
         "booleans": _weight("lower(s) IN ('true', 'false')"),
-        "longest": "coalesce(max(length(s)), 0)",
-        "first": "arg_min(s, first_row)",
-        "low_text": "min(s)",
-        "high_text": "max(s)",
     }
     [values] = database.rows(
         f"SELECT {', '.join(wanted.values())} FROM (SELECT *, "

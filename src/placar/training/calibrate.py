@@ -42,22 +42,40 @@ def fit_platt(margins: NDArray[np.float64], positive: NDArray[np.bool_]) -> tupl
     positives = int(positive.sum())
     negatives = len(positive) - positives
     wanted = np.where(positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    design = np.stack([margins, np.ones_like(margins)], axis=1)
-    solution = np.array([1.0, 0.0])
-    loss = _loss(design @ solution, wanted)
+    slope, offset = 1.0, 0.0
+    loss = _loss(margins, wanted)
     for _ in range(_STEPS):
-        chance = 0.5 * (1.0 + np.tanh(0.5 * (design @ solution)))
-        gradient = design.T @ (chance - wanted)
-        weights = np.maximum(chance * (1.0 - chance), 1e-12)
-        hessian = (design * weights[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
+        down = _newton_step(slope, offset, margins, wanted)
         size = 1.0
-        while (there := _loss(design @ (solution - size * step), wanted)) > loss and size > _CLOSE:
+        there = _loss_at(slope - down[0], offset - down[1], margins, wanted)
+        while there > loss and size > _CLOSE:
             size *= 0.5
+            there = _loss_at(slope - size * down[0], offset - size * down[1], margins, wanted)
         if loss - there <= _CLOSE * max(1.0, loss):
             break
-        solution, loss = solution - size * step, there
-    return float(solution[0]), float(solution[1])
+        slope, offset, loss = slope - size * down[0], offset - size * down[1], there
+    return slope, offset
+
+
+def _newton_step(
+    slope: float, offset: float, margins: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return gradient over curvature, from sums: nothing here has a second column."""
+    chance = 0.5 * (1.0 + np.tanh(0.5 * (slope * margins + offset)))
+    weights = np.maximum(chance * (1.0 - chance), 1e-12)
+    chance -= wanted
+    gradient = np.array([chance @ margins, chance.sum()])
+    cross = float(weights @ margins)
+    weighed = weights * margins
+    curvature = np.array([[float(weighed @ margins), cross], [cross, float(weights.sum())]])
+    step = np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
+    return float(step[0]), float(step[1])
+
+
+def _loss_at(
+    slope: float, offset: float, margins: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> float:
+    return _loss(slope * margins + offset, wanted)
 
 
 def _loss(margins: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:

@@ -13,10 +13,13 @@ the very same arithmetic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from placar.training.folded import thinned
+from placar.training.slices import slices
 
 Floats = NDArray[np.float32]
 
@@ -85,7 +88,7 @@ def fit_expansion(matrix: Floats, levels: Mapping[int, int]) -> Expansion:
         matrix: (n, k) encoded rows.
         levels: for each column of category codes, how many codes it may hold.
     """
-    sample = np.asarray(matrix[:: max(1, len(matrix) // _SAMPLE_ROWS)])
+    sample = matrix[thinned(np.arange(len(matrix)), _SAMPLE_ROWS)]
     numbers = [column for column in range(matrix.shape[1]) if column not in levels]
     most = max(1, min(_MOST_PIECES, _MOST_WIDTH // max(1, len(numbers))))
     places, lows, widths = [], [], []
@@ -121,8 +124,12 @@ def _knots(values: Floats, most: int) -> Floats:
 
 
 def _centred(expansion: Expansion, sample: Floats) -> Expansion:
-    known = ~np.isnan(sample[:, expansion.piece_column])
-    totals = np.sum(expansion.pieces(sample), axis=0, where=known, dtype=np.float64)
-    means = (totals / np.maximum(known.sum(axis=0), 1)).astype(np.float32)
-    parts = {name: getattr(expansion, name) for name in Expansion.__slots__}
-    return Expansion(**(parts | {"piece_mean": means}))
+    """Return the expansion with the mean of each piece over the numbers that are there."""
+    totals = np.zeros(len(expansion.piece_column))
+    counts = np.zeros(len(expansion.piece_column))
+    for part in slices(len(sample), expansion.dense_width):
+        known = ~np.isnan(sample[part][:, expansion.piece_column])
+        totals += np.sum(expansion.pieces(sample[part]), axis=0, where=known, dtype=np.float64)
+        counts += known.sum(axis=0)
+    means = (totals / np.maximum(counts, 1)).astype(np.float32)
+    return replace(expansion, piece_mean=means)

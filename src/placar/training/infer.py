@@ -1,6 +1,6 @@
 """From what the columns hold to what they mean: the signature is inferred here.
 
-The rules, in the order they are asked, are the functions ``_set_aside`` and ``_feature``. A
+The rules, in the order they are asked, are the functions ``_useless`` and ``_feature``. A
 column that cannot help is set aside with a reason that the report shows.
 """
 
@@ -32,6 +32,8 @@ NUMBER_SHARE = 0.9
 """Share of numbers from which a column with a few odd texts is still numeric."""
 MOST_MARKERS = 3
 """Distinct odd texts among numbers that are taken as markers of missing values."""
+MOST_CODES = 10
+"""Distinct numbers up to which a column with odd texts is one of codes, such as 0, a, b, c."""
 READABLE_SHARE = 0.98
 """Share of readable cells from which the rest is taken as slips, whatever they are."""
 MOST_LEVELS = 200
@@ -40,7 +42,7 @@ MOST_LEVELS = 200
 _ID_ROWS = 50
 """Smaller tables do not show whether a column numbers its rows."""
 _ID_SHARE = 0.95
-"""Share of distinct texts above which a column is taken for an id."""
+"""Share of distinct texts or whole numbers above which a column may be an id."""
 _FREE_SHARE = 0.5
 """Share of distinct texts above which a column with many levels is taken for free text."""
 _SMALL_TABLE, _FEWEST_SMALL, _FEWEST, _SHARE_OF_FEWEST = 100, 2, 5, 5_000
@@ -58,38 +60,72 @@ _LOCAL_NUMBER = re.compile(
 _ID_CAMEL = re.compile(r"[a-z](?:ID|Id)$")
 
 
-def infer_signature(
-    table: Table, profiles: Sequence[ColumnProfile], target: Target, spec: RunSpec
-) -> Signature:
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """The signature, and what a person should know of how it was found."""
+
+    signature: Signature
+    notes: tuple[str, ...]
+
+
+def infer_signature(table: Table, target: Target, spec: RunSpec) -> Inferred:
     """Return the signature of a table's features.
 
     Args:
-        table: asked for category frequencies and date ranges.
-        profiles: what each column holds.
+        table: what may be learnt from: the training part.
         target: left out of the features.
-        spec: columns to drop, ids and time.
+        spec: columns to drop, ids and time; see ``check_names``.
 
     Raises:
-        TableRejected: a column that was named is not there, or no feature is left.
+        TableRejected: no feature is left.
     """
-    _check_names([profile.name for profile in profiles], target.name, spec)
+    named = _named(spec)
+    names = [column.name for column in table.columns if column.name != target.name]
+    profiles = table.profile([name for name in names if name not in named])
+    found = named | {profile.name: _found(table, profile) for profile in profiles}
     features: list[Feature] = []
     aside: list[SetAside] = []
-    for profile in profiles:
-        if profile.name == target.name:
-            continue
-        found = _set_aside(profile, spec) or _feature(table, profile)
-        if isinstance(found, SetAside):
-            aside.append(found)
+    for one in (found[name] for name in names):
+        if isinstance(one, SetAside):
+            aside.append(one)
         else:
-            features.append(found)
+            features.append(one)
     if not features:
         raise TableRejected("No column is left to learn from.", way_out=_why_nothing(aside))
-    return Signature(features=tuple(features), target=target, set_aside=tuple(aside))
+    return Inferred(
+        Signature(features=tuple(features), target=target, set_aside=tuple(aside)),
+        notes=(*_marker_notes(features), *local_number_notes(profiles)),
+    )
 
 
-def _check_names(names: Sequence[str], target: str, spec: RunSpec) -> None:
-    """Reject options that name the target, or columns the table does not have."""
+def _found(table: Table, profile: ColumnProfile) -> Feature | SetAside:
+    useless = _useless(profile)
+    if useless is None:
+        return _feature(table, profile)
+    return SetAside(name=profile.name, reason=useless[0], detail=useless[1])
+
+
+def _named(spec: RunSpec) -> dict[str, Feature | SetAside]:
+    """Return the columns that the spec sets aside."""
+    reasons: dict[str, tuple[SetAsideReason, str]] = {
+        **dict.fromkeys(spec.drop, ("dropped", "Left out as asked.")),
+        **dict.fromkeys(spec.ids, ("id_like", "Named as an id.")),
+    }
+    if spec.time is not None:
+        reasons[spec.time] = ("time", "Orders the rows in time; the latest are the test part.")
+    return {
+        name: SetAside(name=name, reason=reason, detail=detail)
+        for name, (reason, detail) in reasons.items()
+    }
+
+
+def check_names(table: Table, spec: RunSpec) -> None:
+    """Reject options that name the target, or columns that the table does not have.
+
+    Raises:
+        TableRejected: with the column's name.
+    """
+    names, target = [column.name for column in table.columns], spec.target
     for name in (*spec.drop, *spec.ids, *([] if spec.time is None else [spec.time])):
         if name == target:
             raise TableRejected(
@@ -125,20 +161,10 @@ def _shape(profile: ColumnProfile) -> _Shape:
     present = profile.rows - profile.missing
     share = profile.numbers / present if present else 0.0
     few_odd = share >= NUMBER_SHARE and profile.odd_distinct <= MOST_MARKERS
-    return _Shape(present, share, profile.numeric or few_odd or share >= READABLE_SHARE)
-
-
-def _set_aside(profile: ColumnProfile, spec: RunSpec) -> SetAside | None:
-    named: dict[str, tuple[SetAsideReason, str]] = {
-        **dict.fromkeys(spec.drop, ("dropped", "Left out as asked.")),
-        **dict.fromkeys(spec.ids, ("id_like", "Named as an id.")),
-    }
-    if spec.time is not None:
-        named[spec.time] = ("time", "Orders the rows in time; the latest are the test part.")
-    reason = named.get(profile.name) or _useless(profile)
-    if reason is None:
-        return None
-    return SetAside(name=profile.name, reason=reason[0], detail=reason[1])
+    # Where there are few numbers, they and the texts are rather codes of the same kind.
+    measured = profile.distinct - profile.odd_distinct > MOST_CODES or not profile.odd
+    numeric = profile.numeric or (measured and (few_odd or share >= READABLE_SHARE))
+    return _Shape(present, share, numeric)
 
 
 def _useless(profile: ColumnProfile) -> tuple[SetAsideReason, str] | None:
@@ -155,13 +181,14 @@ def _useless(profile: ColumnProfile) -> tuple[SetAsideReason, str] | None:
 
 
 def _useless_numbers(profile: ColumnProfile) -> tuple[SetAsideReason, str] | None:
-    if not profile.whole or profile.distinct < profile.rows or profile.rows < _ID_ROWS:
+    present = profile.rows - profile.missing
+    if not profile.whole or profile.rows < _ID_ROWS or profile.distinct <= _ID_SHARE * present:
         return None
     if _names_an_id(profile.name):
-        return "id_like", "Every row has its own value, and the name says it is an id."
+        return "id_like", "Nearly every row has its own value, and the name says it is an id."
     low, high = profile.low or 0.0, profile.high or 0.0
-    if high - low + 1 <= 2 * profile.rows:
-        return "id_like", "Every row has its own whole number, close together: it counts the rows."
+    if high - low + 1 <= 2 * present:
+        return "id_like", "Nearly every row has its own whole number, close together: a count."
     return None
 
 
@@ -172,6 +199,16 @@ def _useless_texts(profile: ColumnProfile, present: int) -> tuple[SetAsideReason
     if share > _FREE_SHARE and profile.distinct > MOST_LEVELS:
         return "free_text", f"{profile.distinct:,} different texts, most of them rare."
     return None
+
+
+def _marker_notes(features: Sequence[Feature]) -> tuple[str, ...]:
+    """Return a note for each feature with texts among numbers that were taken as missing."""
+    return tuple(
+        f"In {feature.name!r}, {' and '.join(map(repr, feature.markers))} "
+        f"{'counts' if len(feature.markers) == 1 else 'count'} as missing."
+        for feature in features
+        if feature.markers
+    )
 
 
 def local_number_notes(profiles: Sequence[ColumnProfile]) -> tuple[str, ...]:
@@ -194,8 +231,8 @@ def _names_an_id(name: str) -> bool:
 def _feature(table: Table, profile: ColumnProfile) -> Feature | SetAside:
     shape = _shape(profile)
     if not profile.numeric and profile.booleans == shape.present:
-        example = (profile.first or "").lower() == "true"
-        return Boolean(name=profile.name, null=_null(profile), example=example)
+        [(usual, _)] = table.frequencies(profile.name, 1)
+        return Boolean(name=profile.name, null=_null(profile), example=usual.lower() == "true")
     if shape.numeric:
         return _numeric(profile)
     dates = max(profile.iso, profile.dmy, profile.mdy)

@@ -87,7 +87,7 @@ def fit_linear(data: Folded, budget: float, advance: Advance) -> Linear:
         level_weights=weights[dense:-1].astype(np.float32),
         intercept=float(weights[-1]),
         penalty=PENALTIES[best],
-        out_of_fold=margins[best],
+        out_of_fold=margins[best].copy(),  # of all the penalties only this one stays
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
@@ -19,6 +18,9 @@ from placar.signature.model import (
 from placar.signature.parse import parse_moment
 from placar.table.engine import ColumnProfile, Table
 
+_KEPT = 20
+"""Moments of a slice, about, from which a typical one is chosen."""
+
 
 def layout_of(profile: ColumnProfile) -> MomentLayout:
     """Return the layout that fits most cells; day before month when both fit as well."""
@@ -33,15 +35,15 @@ def layout_of(profile: ColumnProfile) -> MomentLayout:
 def infer_moment(table: Table, profile: ColumnProfile, *, null: NullPolicy) -> Moment | None:
     """Return the feature of a column of dates, or None when no cell can be read after all."""
     layout = layout_of(profile)
-    low: datetime | None = None
-    high: datetime | None = None
-    example = ""
-    for text, moment in _distinct_moments(table, profile.name, layout):
-        example = example or text
-        low = moment if low is None or moment < low else low
-        high = moment if high is None or moment > high else high
-    if low is None or high is None:
+    known: list[tuple[datetime, str]] = []
+    for part in table.slices([profile.name]):
+        found = _moments(part[profile.name].tolist(), layout)
+        # Of each slice the ends, and enough between them to find a middle.
+        known += found[:: len(found) // _KEPT + 1] + found[-1:]
+    if not known:
         return None
+    known.sort()
+    (low, _), (high, _), (_, example) = known[0], known[-1], known[len(known) // 2]
     timed = profile.with_time > 0
     parts: tuple[MomentPart, ...] = ("days", "month", "weekday")
     return Moment(
@@ -76,35 +78,30 @@ def read_time(table: Table, profile: ColumnProfile) -> NDArray[np.float64]:
             way_out="Write dates as 2024-12-31, or train without --time.",
         )
     layout = layout_of(profile)
-    known: dict[object, float] = {None: np.nan}
-    result = np.empty(table.rows)
-    at = 0
-    for part in table.slices([profile.name]):
-        for text in part[profile.name].tolist():
-            if text not in known:
-                moment = parse_moment(text.strip(), layout)
-                known[text] = np.nan if moment is None else moment.timestamp()
-            result[at] = known[text]
-            at += 1
-    return result
+    return np.concatenate(
+        [_seconds(part[profile.name].tolist(), layout) for part in table.slices([profile.name])]
+    )
+
+
+def _seconds(cells: list[str | None], layout: MomentLayout) -> NDArray[np.float64]:
+    """Return seconds since 1970; each distinct text of the slice is read once."""
+    known: dict[str | None, float] = {None: np.nan}
+    for text in cells:
+        if text is not None and text not in known:
+            moment = parse_moment(text.strip(), layout)
+            known[text] = np.nan if moment is None else moment.timestamp()
+    return np.array([known[text] for text in cells])
 
 
 def _numbers(cells: list[str | float | None]) -> NDArray[np.float64]:
     return np.array([np.nan if cell is None or cell in MARKERS else float(cell) for cell in cells])
 
 
-def _distinct_moments(
-    table: Table, name: str, layout: MomentLayout
-) -> Iterator[tuple[str, datetime]]:
-    """Yield each distinct text that is a moment, with it."""
-    seen: set[str] = set()
-    for part in table.slices([name]):
-        for text in part[name].tolist():
-            if text is not None and text not in seen:
-                seen.add(text)
-                moment = parse_moment(text.strip(), layout)
-                if moment is not None:
-                    yield text.strip(), moment
+def _moments(cells: list[str | None], layout: MomentLayout) -> list[tuple[datetime, str]]:
+    """Return each distinct text that is a moment, earliest first, after its moment."""
+    texts = (text.strip() for text in dict.fromkeys(cells) if text is not None)
+    found = ((parse_moment(text, layout), text) for text in texts)
+    return sorted((moment, text) for moment, text in found if moment is not None)
 
 
 def _iso(moment: datetime, *, timed: bool) -> str:

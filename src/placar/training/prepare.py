@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from placar.errors import TargetRejected
 from placar.package.run_folder import RunSpec
 from placar.signature.model import Categorical, Signature, Target
-from placar.table.engine import ColumnProfile, Table, open_table
+from placar.table.engine import open_table
 from placar.training.folded import Folded
-from placar.training.infer import infer_signature, local_number_notes
+from placar.training.infer import check_names, infer_signature
 from placar.training.matrix import Encoded, encode_table
 from placar.training.memory import held_memory
 from placar.training.moments import read_time
@@ -66,14 +66,16 @@ def prepare(spec: RunSpec, scratch: Path, progress: ProgressLog) -> Prepared:
     progress.enter("read")
     room = spec.memory - held_memory()
     with open_table(Path(spec.table), scratch, memory=room, threads=spec.threads) as table:
-        progress.enter("profile", f"{table.rows:,} rows, {len(table.columns):,} columns")
+        progress.enter("split", f"{table.rows:,} rows, {len(table.columns):,} columns")
+        check_names(table, spec)
         outcomes = read_outcomes(table, spec.target, spec.positive)
-        profiles = table.profile()
-        signature = infer_signature(table, profiles, outcomes.target, spec)
-        progress.enter("split", f"{len(signature.features):,} features")
-        moments = _moments(table, profiles, spec.time)
+        moments = None if spec.time is None else read_time(table, *table.profile([spec.time]))
         split = split_rows(outcomes.positive, spec.seed, moments)
         _check_parts(outcomes, split.test)
+        progress.enter("profile", f"{int((~split.test).sum()):,} rows to learn from")
+        # What is inferred is learnt, too: it comes from the training part alone.
+        inferred = infer_signature(table.part(~split.test), outcomes.target, spec)
+        signature = inferred.signature
         encoded = encode_table(table, signature, split.test, scratch, sample_rows(split.test))
         return Prepared(
             signature=signature,
@@ -84,21 +86,13 @@ def prepare(spec: RunSpec, scratch: Path, progress: ProgressLog) -> Prepared:
             notes=(
                 *table.notes,
                 *_notes(outcomes, encoded.unparsed, moments),
-                *local_number_notes(profiles),
+                *inferred.notes,
             ),
         )
 
 
-def _moments(
-    table: Table, profiles: Sequence[ColumnProfile], name: str | None
-) -> NDArray[np.float64] | None:
-    if name is None:
-        return None
-    (profile,) = (profile for profile in profiles if profile.name == name)
-    return read_time(table, profile)
-
-
 def _check_parts(outcomes: Outcomes, test: NDArray[np.bool_]) -> None:
+    late_share = round(100 * test.mean())
     for value, is_value in (
         (outcomes.target.positive, outcomes.positive),
         (outcomes.target.negative, ~outcomes.positive),
@@ -107,9 +101,10 @@ def _check_parts(outcomes: Outcomes, test: NDArray[np.bool_]) -> None:
         in_training = int(is_value.sum()) - in_test
         if in_test < _FEWEST_TEST or in_training < _FEWEST_TRAINING:
             late = in_test < _FEWEST_TEST
-            part, rows = ("latest 20 %", in_test) if late else ("earliest 80 %", in_training)
+            part = f"latest {late_share} %" if late else f"earliest {100 - late_share} %"
             raise TargetRejected(
-                f"The {part} of the rows hold only {rows} with the target value {value!r}.",
+                f"The {part} of the rows hold only {in_test if late else in_training} "
+                f"with the target value {value!r}.",
                 way_out="Use a table with both values at all times, or train without --time.",
             )
 

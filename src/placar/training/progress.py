@@ -20,8 +20,8 @@ Advance = Callable[[float], None]
 
 _WEIGHTS: dict[Stage, float] = {
     "read": 0.10,
-    "profile": 0.05,
-    "split": 0.10,
+    "split": 0.02,
+    "profile": 0.13,
     "fit": 0.60,
     "calibrate": 0.02,
     "compile": 0.05,

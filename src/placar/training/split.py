@@ -8,7 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from placar.errors import TableRejected
+
 TEST_SHARE = 0.2
+_MOST_TESTED = 0.5
+"""Share of test rows from which a time is too coarse to split by."""
 FOLDS = 5
 SAMPLES = 18
 
@@ -37,21 +41,39 @@ def split_rows(
     """Split rows into training and test, and the training part into folds.
 
     Without moments: 20 % of each class, chosen by the seed, are the test. With moments: the
-    latest 20 % are, the folds are stretches of time, and a missing moment counts as the earliest.
+    latest 20 % are, or as near to that as whole moments allow, the folds are stretches of time,
+    and a missing moment counts as the earliest.
 
     Args:
         positive: (n,) the outcome of each row; at least ten of each.
         seed: of the random choice.
         moments: (n,) anything that grows with time; NaN is missing.
+
+    Raises:
+        TableRejected: half of the rows or more share the latest moment.
     """
     random = np.random.default_rng(seed)
     if moments is None:
         test = _spread(positive, round(1 / TEST_SHARE), random) == 0
         return Split("stratified", test, _stratified_folds(positive[~test], random))
-    order = np.argsort(np.where(np.isnan(moments), -np.inf, moments), kind="stable")
-    test = np.zeros(len(positive), dtype=np.bool_)
-    test[order[len(order) - round(TEST_SHARE * len(order)) :]] = True
+    moments = np.where(np.isnan(moments), -np.inf, moments)
+    test = moments >= _first_of_test(moments)
     return Split("time", test, _time_folds(positive[~test], moments[~test], random))
+
+
+def _first_of_test(moments: NDArray[np.float64]) -> float:
+    """Return the moment from which on rows are the test: no moment is on both sides."""
+    values, counts = np.unique(moments, return_counts=True)
+    test_rows = np.cumsum(counts[::-1])[::-1]  # if the test began with this value
+    best = int(np.argmin(np.abs(test_rows - TEST_SHARE * len(moments))))
+    share = test_rows[best] / len(moments)
+    if share >= _MOST_TESTED:
+        raise TableRejected(
+            f"{100 * share:.0f} % of the rows share the latest time, so there is no later part "
+            "to test on.",
+            way_out="Name a finer time column, or train without --time.",
+        )
+    return float(values[best])
 
 
 def sample_rows(test: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -71,11 +93,13 @@ def _time_folds(
     positive: NDArray[np.bool_], moments: NDArray[np.float64], random: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return stretches of time, or stratified folds when a stretch would hold one class only."""
-    order = np.argsort(np.where(np.isnan(moments), -np.inf, moments), kind="stable")
-    folds = np.empty(len(order), dtype=np.int64)
-    folds[order] = np.arange(len(order)) * FOLDS // len(order)
-    held = [np.bincount(folds[part], minlength=FOLDS).min() for part in (positive, ~positive)]
-    return folds if min(held) > 0 else _stratified_folds(positive, random)
+    borders = np.sort(moments)[np.arange(1, FOLDS) * len(moments) // FOLDS]
+    stretches = np.searchsorted(borders, moments, side="right")
+    _, folds = np.unique(stretches, return_inverse=True)  # where moments are few, some are empty
+    held = [
+        np.bincount(folds[part], minlength=folds.max() + 1).min() for part in (positive, ~positive)
+    ]
+    return folds if min(held) > 0 and folds.max() > 0 else _stratified_folds(positive, random)
 
 
 def _spread(

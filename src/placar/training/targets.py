@@ -24,6 +24,8 @@ _POSITIVES = frozenset(
 """Values that usually mean the thing to be predicted, in small letters."""
 
 _TWO = 2
+_MOST_VALUES = 100
+"""Different values after which counting them ends: two are what can be learnt."""
 _SHOWN = 5
 _SHOWN_NAMES = 10
 
@@ -92,23 +94,24 @@ def canonical_value(value: str | float) -> str:
 
 def _count_values(table: Table, name: str) -> tuple[dict[str, int], NDArray[np.int32]]:
     """Return rows per value in order of appearance, and each row's place in it (-1 missing)."""
-    places: dict[object, int] = {None: -1}
     values: dict[str, int] = {}
     codes = np.empty(table.rows, dtype=np.int32)
     at = 0
     for part in table.slices([name]):
-        for value in part[name].tolist():
-            place = places.get(value)
-            if place is None:
-                place = places[value] = _place(value, values)
-            codes[at] = place
-            at += 1
+        cells = part[name].tolist()
+        places = {value: _place(value, values) for value in dict.fromkeys(cells)}
+        codes[at : at + len(cells)] = [places[value] for value in cells]
+        at += len(cells)
+        if len(values) > _MOST_VALUES:  # a table of millions of rows need not be counted out
+            raise _too_many(name, f"more than {_MOST_VALUES} different values", values)
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
     return dict(zip(values, counts.tolist(), strict=True)), codes
 
 
-def _place(value: str | float, values: dict[str, int]) -> int:
-    if value != value or (isinstance(value, str) and value.strip() in MARKERS):  # noqa: PLR0124 - NaN
+def _place(value: str | float | None, values: dict[str, int]) -> int:
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return -1
+    if isinstance(value, str) and value.strip() in MARKERS:
         return -1
     return values.setdefault(canonical_value(value), len(values))
 
@@ -131,11 +134,7 @@ def _check_values(name: str, counts: dict[str, int], missing: int) -> None:
             way_out="Use a table that has rows of both outcomes.",
         )
     if len(counts) > _TWO:
-        raise TargetRejected(
-            f"The target {name!r} has {len(counts):,} different values ({_listed(counts)}); "
-            "Placar predicts targets with exactly two.",
-            way_out="Name another column, or make one with two values, such as yes and no.",
-        )
+        raise _too_many(name, f"{len(counts):,} different values", counts)
     rare = min(counts, key=lambda value: counts[value])
     rows = counts[rare]
     if rows < FEWEST_ROWS:
@@ -143,6 +142,14 @@ def _check_values(name: str, counts: dict[str, int], missing: int) -> None:
             f"Only {rows} of {sum(counts.values()):,} rows have the target value {rare!r}.",
             way_out=f"Each of the two values needs at least {FEWEST_ROWS} rows.",
         )
+
+
+def _too_many(name: str, how_many: str, values: Iterable[str]) -> TargetRejected:
+    return TargetRejected(
+        f"The target {name!r} has {how_many} ({_listed(values)}); "
+        "Placar predicts targets with exactly two.",
+        way_out="Name another column, or make one with two values, such as yes and no.",
+    )
 
 
 def _find(wanted: str, counts: Iterable[str], name: str) -> str:

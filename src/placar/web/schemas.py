@@ -121,7 +121,7 @@ def _kind(feature: Feature) -> str:
 def _null(feature: Feature) -> str:
     if feature.null == "accept":
         return "May be null or left out."
-    return "Required; null is taken with a warning."
+    return "Required; for null a typical value stands in, with a warning."
 
 
 def _values(feature: Feature) -> str:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 
 import pytest
+from msgspec import structs
 
 from factories import a_row, a_signature
 from placar.errors import InvalidRow, Issue
+from placar.signature.model import Categorical
 from placar.signature.row import RowEncoder, closest, pointer
 
 
@@ -54,10 +56,21 @@ def test_null_and_missing_markers_are_missing(value: object) -> None:
     assert warnings == []
 
 
-def test_a_null_that_training_never_saw_is_warned_about() -> None:
-    values, warnings = encode({**a_row(), "home": None})
-    assert values[1] == 0.0
-    assert warnings == [("/home", "unexpected_null")]
+def test_for_a_null_that_training_never_saw_a_typical_value_stands_in() -> None:
+    features = tuple(structs.replace(one, null="warn") for one in a_signature().features)
+    encoder = RowEncoder(structs.replace(a_signature(), features=features))
+    nothing = encoder.encode(dict.fromkeys(a_row()))
+    assert nothing.values == encoder.encode(a_row()).values
+    assert {issue.code for issue in nothing.warnings} == {"unexpected_null"}
+
+
+@pytest.mark.parametrize("value", ["1.0", "1", 1, 1.0])
+def test_a_category_that_is_a_number_may_be_sent_as_one(value: object) -> None:
+    grade = Categorical(name="grade", null="warn", vocabulary=("2.0", "1.0", "A"), example="2.0")
+    encoder = RowEncoder(structs.replace(a_signature(), features=(grade,)))
+    encoded = encoder.encode({"grade": value})
+    assert encoded.values == [3.0]
+    assert all(issue.code == "coerced" for issue in encoded.warnings)
 
 
 def test_an_absent_feature_that_may_be_missing_is_warned_about() -> None:

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pytest
 
+from placar.table.database import Cells
 from placar.table.engine import Table, open_table
 
 MEMORY = 128 * 1024**2
@@ -43,6 +45,11 @@ def names(table: Table) -> list[str]:
     return [column.name for column in table.columns]
 
 
+def column(table: Table, name: str) -> Cells:
+    """Return all cells of a column."""
+    return np.concatenate([part[name] for part in table.slices([name])])
+
+
 def cells(table: Table) -> dict[str, list[object]]:
     """Return everything in a table."""
-    return {column.name: table.column(column.name).tolist() for column in table.columns}
+    return {each.name: column(table, each.name).tolist() for each in table.columns}

@@ -9,7 +9,7 @@ import pytest
 
 from placar.errors import TableRejected
 
-from .conftest import Opened, cells, names
+from .conftest import Opened, cells, column, names
 
 
 def test_cells_are_text_as_written(opened: Opened) -> None:
@@ -65,7 +65,7 @@ def test_the_first_line_is_always_the_header(
 def test_names_may_hold_anything(opened: Opened) -> None:
     table = opened('"a, b","two\nlines","say ""hi""", ção 🎯 ,a.b,"select ""*"";--"\n1,2,3,4,5,6\n')
     assert names(table) == ["a, b", "two\nlines", 'say "hi"', "ção 🎯", "a.b", 'select "*";--']
-    assert table.column("a.b").tolist() == ["5"]
+    assert column(table, "a.b").tolist() == ["5"]
 
 
 def test_names_that_differ_in_case_are_different_columns(opened: Opened) -> None:
@@ -94,7 +94,7 @@ def test_mixed_line_ends_are_read(opened: Opened) -> None:
 def test_a_byte_order_mark_is_no_part_of_a_name(opened: Opened, content: str) -> None:
     table = opened(b"\xef\xbb\xbf" + content.encode())
     assert names(table)[0].startswith("a")
-    assert table.column("b").tolist() == ["é"]
+    assert column(table, "b").tolist() == ["é"]
 
 
 def test_windows_text_is_read_and_noted(opened: Opened) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from placar.table.engine import ColumnInfo, open_table
 
-from .conftest import MEMORY, Opened, cells
+from .conftest import MEMORY, Opened, cells, column
 
 BESIDE = Path(__file__).resolve().parents[4] / "shared" / "data"
 SHARED_TABLES = Path(os.environ.get("PLACAR_TEST_TABLES", BESIDE))
@@ -72,21 +72,29 @@ def test_wide_tables_are_read_column_by_column_and_row_by_row(opened: Opened) ->
 def test_a_column_that_is_not_there_is_a_key_error(opened: Opened) -> None:
     table = opened("a\n1\n")
     with pytest.raises(KeyError):
-        table.column("A")
-    with pytest.raises(KeyError):
         next(table.slices(["a", "b"]))
 
 
-def test_repeated_texts_of_a_column_are_one_object(opened: Opened) -> None:
-    column = opened(counting(30_000)).column("parity")
-    assert len({id(cell) for cell in column.tolist()}) == 2
+def test_a_part_is_a_table_of_some_of_the_rows(opened: Opened) -> None:
+    rows = 50_000
+    table = opened(counting(rows))
+    kept = np.arange(rows) % 3 == 1
+    part = table.part(kept)
+    assert part.rows == kept.sum()
+    assert column(part, "n").tolist() == [str(n) for n in np.flatnonzero(kept)]
+    (profile,) = part.profile(["n"])
+    assert (profile.rows, profile.distinct, profile.low) == (part.rows, part.rows, 1.0)
+    assert dict(part.frequencies("parity", 5)) == {"odd": 8334}
+    assert table.profile(["n"])[0].distinct == rows  # the whole table is as it was
+    part.close()
+    assert table.part(~kept).rows == rows - part.rows
 
 
 def test_the_number_of_threads_changes_nothing(opened: Opened) -> None:
     content = counting(300_000)
     one, two = opened(content), opened(content, threads=2)
     assert one.profile() == two.profile()
-    assert one.column("n").tolist() == two.column("n").tolist()
+    assert column(one, "n").tolist() == column(two, "n").tolist()
     assert one.frequencies("n", 10) == two.frequencies("n", 10)
 
 

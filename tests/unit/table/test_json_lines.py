@@ -10,7 +10,7 @@ import pytest
 
 from placar.errors import TableRejected
 
-from .conftest import MEMORY, Opened, cells, names
+from .conftest import MEMORY, Opened, cells, column, names
 
 
 def lines(*rows: object) -> str:
@@ -56,14 +56,14 @@ def test_numbers_beyond_the_largest_double_stay_visible(opened: Opened) -> None:
 
 
 def test_nan_is_missing(opened: Opened) -> None:
-    assert np.isnan(opened('{"a": NaN}\n{"a": 1}\n').column("a")).tolist() == [True, False]
+    assert np.isnan(column(opened('{"a": NaN}\n{"a": 1}\n'), "a")).tolist() == [True, False]
 
 
 def test_columns_come_in_the_order_of_their_first_row(opened: Opened) -> None:
     rows = [{"b": 1, "a": 2}] * 3_000 + [{"z": 1, "a": 3, "B": 4}]
     table = opened(lines(*rows))
     assert names(table) == ["b", "a", "z", "B"]
-    assert table.column("a")[-1] == 3.0
+    assert column(table, "a")[-1] == 3.0
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from placar.errors import ConfigurationError
 from placar.table.engine import open_table
 from placar.table.output import CellKind, TableWriter
 
-from .conftest import MEMORY, cells
+from .conftest import MEMORY, cells, column
 
 COLUMNS: list[tuple[str, CellKind]] = [("name", "text"), ("share", "float"), ("points", "integer")]
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -70,9 +70,9 @@ def test_csv_is_written_as_rfc_4180_quotes_it(tmp_path: Path) -> None:
 def test_slices_follow_each_other(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"out{suffix}", a_slice(0, 3), a_slice(3, 0), a_slice(3, 2))
     with open_table(path, tmp_path / "scratch", memory=MEMORY) as table:
-        assert table.column("name").tolist() == [f"row {n}" for n in range(5)]
-        assert [float(n) for n in table.column("points")] == [0, 1, 2, 3, 4]
-        assert [float(n) for n in table.column("share")] == [0, 0.25, 0.5, 0.75, 1]
+        assert column(table, "name").tolist() == [f"row {n}" for n in range(5)]
+        assert [float(n) for n in column(table, "points")] == [0, 1, 2, 3, 4]
+        assert [float(n) for n in column(table, "share")] == [0, 0.25, 0.5, 0.75, 1]
 
 
 def test_parquet_has_types(tmp_path: Path) -> None:

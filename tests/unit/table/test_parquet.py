@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from .conftest import Opened, cells, names
+from .conftest import Opened, cells, column, names
 
 
 def parquet(folder: Path, select: str) -> bytes:
@@ -57,8 +57,8 @@ def test_each_type_becomes_a_number_or_text(
 
 def test_null_and_nan_are_missing_numbers(opened: Opened, tmp_path: Path) -> None:
     table = opened(parquet(tmp_path, "SELECT unnest([1.5, NULL, 'nan'::DOUBLE]) AS v"))
-    assert table.column("v").dtype == np.float64
-    assert np.isnan(table.column("v")).tolist() == [False, True, True]
+    assert column(table, "v").dtype == np.float64
+    assert np.isnan(column(table, "v")).tolist() == [False, True, True]
 
 
 def test_names_are_the_files_own(opened: Opened, tmp_path: Path) -> None:
@@ -80,4 +80,4 @@ def test_the_folders_name_adds_no_column(opened: Opened, tmp_path: Path) -> None
 def test_rows_keep_the_files_order(opened: Opened, tmp_path: Path) -> None:
     content = parquet(tmp_path, "SELECT (i * 7919) % 300007 AS v FROM range(300000) t(i)")
     expected = [i * 7919 % 300007 for i in range(300_000)]
-    assert opened(content, threads=2).column("v").tolist() == expected
+    assert column(opened(content, threads=2), "v").tolist() == expected

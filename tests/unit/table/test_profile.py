@@ -20,7 +20,7 @@ from placar.signature.model import MARKERS, MomentLayout
 from placar.signature.parse import canonical_text, parse_moment, parse_number
 from placar.table.engine import ColumnProfile, Table, open_table
 
-from .conftest import MEMORY, Opened
+from .conftest import MEMORY, Opened, column
 
 
 def profiled(opened: Opened, *texts: str) -> ColumnProfile:
@@ -34,8 +34,7 @@ def test_a_column_of_numbers(opened: Opened) -> None:
         ColumnProfile(
             name="v", numeric=False, rows=10, missing=3, distinct=6, numbers=4, whole=False,
             low=1.0, high=10.0, median=2.75, odd=("many", "few"), odd_distinct=2,
-            iso=0, dmy=0, mdy=0, with_time=0, booleans=0, longest=4, first="3",
-            low_text="1", high_text="many",
+            iso=0, dmy=0, mdy=0, with_time=0, booleans=0,
         ),
     )  # fmt: skip
 
@@ -45,8 +44,7 @@ def test_a_column_without_values(opened: Opened) -> None:
     assert profile == ColumnProfile(
         name="v", numeric=False, rows=3, missing=3, distinct=0, numbers=0, whole=False,
         low=None, high=None, median=None, odd=(), odd_distinct=0,
-        iso=0, dmy=0, mdy=0, with_time=0, booleans=0, longest=0, first=None,
-        low_text=None, high_text=None,
+        iso=0, dmy=0, mdy=0, with_time=0, booleans=0,
     )  # fmt: skip
 
 
@@ -56,7 +54,6 @@ def test_a_column_that_is_typed_as_numbers(opened: Opened) -> None:
     assert (profile.numeric, profile.missing, profile.distinct) == (True, 1, 4)
     assert (profile.numbers, profile.low, profile.high, profile.median) == (4, -0.5, 1e20, 2.0)
     assert (profile.odd, profile.odd_distinct, profile.whole) == (("inf",), 1, False)
-    assert profile.first == "2"
 
 
 def test_whole_needs_numbers_and_no_fraction(opened: Opened) -> None:
@@ -146,12 +143,12 @@ def test_numbers_have_the_text_that_a_scored_row_gives_them(written: list[float]
     with json_table([{"v": number} for number in written]) as table:
         counts = Counter(map(canonical_text, written))
         assert dict(table.frequencies("v", 150)) == dict(counts)
-        assert table.column("v").tolist() == written
+        assert column(table, "v").tolist() == written
 
 
 FACTS = frozenset(
     {"missing", "distinct", "numbers", "whole", "low", "high", "median", "odd", "odd_distinct",
-     "iso", "dmy", "mdy", "with_time", "booleans", "longest", "first", "low_text", "high_text"}
+     "iso", "dmy", "mdy", "with_time", "booleans"}
 )  # fmt: skip
 
 
@@ -188,10 +185,6 @@ def expected_facts(written: list[str]) -> dict[str, object]:
             for text, *fits in zip(present, *moments.values(), strict=True)
         ),
         "booleans": sum(text.lower() in {"true", "false"} for text in present),
-        "longest": max(map(len, present), default=0),
-        "first": next(iter(present), None),
-        "low_text": min(present, default=None),
-        "high_text": max(present, default=None),
     }
 
 

@@ -20,7 +20,7 @@ from placar.signature.model import (
     Target,
 )
 from placar.table.engine import open_table
-from placar.training.infer import infer_signature
+from placar.training.infer import check_names, infer_signature
 from placar.training.matrix import Encoded, encode_table
 from placar.training.moments import read_time
 from unit.training.learning import a_csv, loans
@@ -36,7 +36,8 @@ def signature_of(folder: Path, columns: Columns, **options: object) -> Signature
     path = a_csv(folder, {**columns, "y": [0, 1] * (rows // 2)})
     spec = RunSpec(table=str(path), target="y", **options)  # type: ignore[arg-type]  # of each test
     with open_table(path, folder / "scratch", memory=2**27) as table:
-        return infer_signature(table, table.profile(), TARGET, spec)
+        check_names(table, spec)
+        return infer_signature(table, TARGET, spec).signature
 
 
 def feature_of(folder: Path, cells: Sequence[object]) -> Feature:
@@ -60,9 +61,25 @@ def test_numbers(tmp_path: Path) -> None:
 
 
 def test_a_few_odd_texts_among_numbers_are_markers_of_missing(tmp_path: Path) -> None:
-    found = feature_of(tmp_path, [*range(114), "unknown", "unknown", "-", "none", "none", "none"])
+    found = feature_of(
+        tmp_path, [*range(0, 1140, 10), "unknown", "unknown", "-", "none", "none", "none"]
+    )
     assert isinstance(found, Numeric)
     assert (found.markers, found.null) == (("-", "none", "unknown"), "accept")
+
+
+def test_odd_texts_among_few_numbers_are_codes_like_them(tmp_path: Path) -> None:
+    """Such as the kinds of holiday 0, a, b and c, of which 0 is by far the most frequent."""
+    found = feature_of(tmp_path, ["0"] * 580 + ["a"] * 7 + ["b"] * 7 + ["c"] * 6)
+    assert isinstance(found, Categorical)
+    assert found.vocabulary == ("0", "a", "b", "c")
+
+
+def test_the_middle_of_a_column_of_dates_is_its_example(tmp_path: Path) -> None:
+    cells = [f"20{year:02}-06-01" for year in range(1, 100)]
+    found = feature_of(tmp_path, [*reversed(cells), None])
+    assert isinstance(found, Moment)
+    assert 2030 < int(found.example[:4]) < 2070
 
 
 def test_slips_among_many_numbers_do_not_make_categories(tmp_path: Path) -> None:
@@ -114,7 +131,7 @@ def test_dates_in_every_layout(
     found = feature_of(tmp_path, cells * 60)
     assert isinstance(found, Moment)
     assert (found.layout, found.low, found.high) == (layout, low, high)
-    assert (len(found.parts), found.example) == (parts, cells[0])
+    assert (len(found.parts), found.example in cells) == (parts, True)
 
 
 def test_a_few_unreadable_dates_count_as_missing(tmp_path: Path) -> None:
@@ -132,6 +149,8 @@ def test_a_few_unreadable_dates_count_as_missing(tmp_path: Path) -> None:
         (RANDOM.permutation(ROWS).tolist(), "x", "id_like"),
         ((RANDOM.permutation(ROWS) * 1000).tolist(), "loan_id", "id_like"),
         ((RANDOM.permutation(ROWS) * 1000).tolist(), "loanID", "id_like"),
+        ([*range(ROWS - 3), None, 5, 5], "x", "id_like"),
+        ([*(RANDOM.permutation(ROWS - 2) * 1000).tolist(), None, 0], "account_id", "id_like"),
         ([f"L{number}" for number in range(ROWS)], "x", "id_like"),
         ([f"word {number * 2 // 3}" for number in range(600)], "x", "free_text"),
         ([f"w{number // 4}" for number in range(180)] + ["a"] * 2, "x", "free_text"),
@@ -197,7 +216,7 @@ def encoded(folder: Path, columns: Columns, samples: list[int]) -> tuple[Signatu
     spec = RunSpec(table=str(path), target="Status")
     target = Target(name="Status", positive="bad", negative="good")
     with open_table(path, folder / "scratch", memory=2**27) as table:
-        signature = infer_signature(table, table.profile(), target, spec)
+        signature = infer_signature(table, target, spec).signature
         test = np.arange(table.rows) % 5 == 0
         found = encode_table(table, signature, test, folder / "scratch", np.array(samples))
     return signature, found

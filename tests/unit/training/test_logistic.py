@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -97,3 +99,14 @@ def test_spread_is_what_each_column_adds() -> None:
     spread = linear.spread(data.matrix)
     assert spread.shape == (3,)
     assert np.all(spread > 0)
+
+
+def test_placing_the_pieces_takes_little_memory_beside_the_matrix() -> None:
+    matrix = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        fit_expansion(matrix, {})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * matrix.nbytes

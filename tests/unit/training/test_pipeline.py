@@ -18,6 +18,7 @@ from placar.package.manifest import Manifest
 from placar.package.reader import read_package
 from placar.package.run_folder import STAGES, RunFolder, RunSpec
 from placar.scoring.load import load_scorer
+from placar.signature.model import Categorical, Numeric
 from placar.training.learning import make_package
 from placar.training.progress import ProgressLog
 from placar.training.reading import read_table
@@ -107,6 +108,26 @@ def test_with_a_time_the_latest_rows_are_the_test(tmp_path: Path) -> None:
     manifest = run_here(tmp_path, loans(), time="Since", drop=("Married",))
     assert manifest.training.split == "time"
     assert [feature.name for feature in manifest.signature.features] == ["Income", "Home"]
+
+
+def test_nothing_is_learnt_from_the_test_part(tmp_path: Path) -> None:
+    """Neither categories nor ranges nor that a value may be missing."""
+    columns = loans()
+    late = [day > "2022-12" for day in columns["Since"]]  # type: ignore[operator]  # texts
+    columns["Home"] = [
+        "boat" if new else cell for cell, new in zip(columns["Home"], late, strict=True)
+    ]
+    columns["Age"] = [90 + row % 9 if new else 20 + row % 40 for row, new in enumerate(late)]
+    columns["Rate"] = [None if new else 1.5 + row % 7 for row, new in enumerate(late)]
+    manifest = run_here(tmp_path, columns, time="Since")
+    living, age, rate = (
+        f for f in manifest.signature.features if f.name in ("Home", "Age", "Rate")
+    )
+    assert isinstance(living, Categorical)
+    assert "boat" not in living.vocabulary
+    assert isinstance(age, Numeric)
+    assert age.high < 60
+    assert rate.null == "warn"
 
 
 def test_a_time_after_which_one_value_is_gone_is_rejected(tmp_path: Path) -> None:

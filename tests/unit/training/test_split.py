@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from placar.errors import TableRejected
 from placar.training.split import split_rows
 
 
@@ -72,3 +73,19 @@ def test_folds_are_stratified_when_a_stretch_of_time_has_one_class_only() -> Non
     split = split_rows(positive, seed=1, moments=np.arange(500.0))
     training = positive[~split.test]
     assert all(training[split.folds == fold].any() for fold in range(split.fold_count))
+
+
+def test_no_moment_is_on_both_sides_of_the_border() -> None:
+    years = np.repeat([2020.0, 2021.0, 2022.0, 2023.0], [300, 320, 300, 130])
+    split = split_rows(outcomes(1050, 400), seed=1, moments=years)
+    assert set(years[split.test]) == {2023.0}
+    training = years[~split.test]
+    assert all(len(set(split.folds[training == year])) == 1 for year in (2020, 2021, 2022))
+    assert split.fold_count == 3
+
+
+def test_a_time_that_most_rows_share_is_rejected() -> None:
+    moments = np.repeat([1.0, 2.0], [100, 300])
+    with pytest.raises(TableRejected, match="75 % of the rows") as caught:
+        split_rows(outcomes(400, 100), seed=1, moments=moments)
+    assert "--time" in caught.value.way_out

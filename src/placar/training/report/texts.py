@@ -145,6 +145,6 @@ def missing() -> str:
     markers = listed(tuple(sorted(marker for marker in MARKERS if marker)))
     return (
         f"Empty cells and the texts {markers} count as missing in every feature. Where a feature "
-        "may not be missing, it never was in training: a row must have it, and an explicit null "
-        "is scored with a warning."
+        "may not be missing, it never was in training: a row must have it, and for an explicit "
+        "null a typical value stands in, with a warning."
     )
