@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from placar.errors import ConfigurationError, InputError, NotFound, PlacarError, RunCancelled
 
 FAILED = 1
@@ -14,3 +16,9 @@ def exit_code(error: PlacarError) -> int:
     if isinstance(error, RunCancelled):
         return INTERRUPTED
     return WRONG_USE if isinstance(error, ConfigurationError | InputError | NotFound) else FAILED
+
+
+def interrupt_on_kill() -> None:
+    """Let a closed terminal and a polite kill end this command as Ctrl-C does: it tidies up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)

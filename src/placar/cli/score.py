@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from placar.cli.exits import FAILED
+from placar.cli.exits import FAILED, interrupt_on_kill
 from placar.cli.terminal import print_facts, print_json, progress_bar
 from placar.cli.workspace import workspace
 from placar.errors import ConfigurationError, DiskFull
@@ -38,7 +39,7 @@ def score(
     from placar.scoring.offline import OfflineScoring, score_table  # brings the table engine
 
     settings = read_settings()
-    rejects = rejects or output.with_name(output.name.split(".")[0] + ".rejects.csv")
+    rejects = rejects or output.with_name(_stem(output.name) + ".rejects.csv")
     if len({path.absolute() for path in (table, output, rejects)}) < 3:  # noqa: PLR2004 - three files
         raise ConfigurationError("TABLE, the output and the rejects must be three different files.")
     with workspace(settings) as work:
@@ -46,6 +47,7 @@ def score(
     task = OfflineScoring(
         table, output, rejects, tuple(keep or ()), reasons, memory=settings.run_memory
     )
+    interrupt_on_kill()
     with _scratch(settings.home) as scratch, progress_bar(quiet=as_json) as advance:
         result = score_table(task, scorer, scratch, advance)
     facts = {
@@ -65,6 +67,11 @@ def score(
             typer.echo(f"  {warning}: {count} rows")
     if result.rejected and not result.scored:
         raise typer.Exit(FAILED)
+
+
+def _stem(name: str) -> str:
+    """Return a table's file name without what tells its format."""
+    return re.sub(r"\.(csv|csv\.gz|parquet)$", "", name, flags=re.IGNORECASE)
 
 
 def _warnings(counts: dict[tuple[str, str], int]) -> dict[str, int]:

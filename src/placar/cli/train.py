@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,6 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
+from placar.cli.exits import interrupt_on_kill
 from placar.cli.terminal import Advance, print_facts, print_json, progress_bar
 from placar.cli.workspace import Workspace, workspace
 from placar.errors import ConfigurationError, error_of
@@ -84,9 +84,7 @@ def follow_run(work: Workspace, spec: RunSpec, *, promote: bool, quiet: bool) ->
         TrainingFailed: with the run's own words, when it did not succeed; RunCancelled after
             Ctrl-C, once its process is gone.
     """
-    # A closed terminal and a polite kill end the run as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    interrupt_on_kill()
     run = work.runs.request(spec, origin="cli", promote=promote)
     with progress_bar(quiet=quiet) as advance:
         ended = work.runs.follow(run.id, on_progress=lambda line: _advance(advance, line))

@@ -23,6 +23,9 @@ from placar.table.output import CellKind, TableWriter
 SLICE = 20_000
 """Rows at a time."""
 
+_SHOWN = 20
+"""Names that a message lists."""
+
 REJECT_COLUMNS: tuple[tuple[str, CellKind], ...] = (
     ("row", "integer"),
     ("path", "text"),
@@ -45,7 +48,7 @@ class OfflineScoring:
     table: Path
     output: Path
     rejects: Path
-    """Written only when a row is rejected."""
+    """Written when a row is rejected, else removed if it is there from another time."""
     keep: tuple[str, ...]
     """Columns of the table to copy into the output."""
     reasons: int
@@ -83,19 +86,27 @@ def score_table(
             for columns in table.slices(run.wanted, SLICE):
                 run.score(columns)
                 advance(run.rows / max(table.rows, 1), "scoring")
-            return run.result()
+            run.finish()
+        return run.result()
 
 
 def _check_columns(table: Table, work: OfflineScoring, scorer: Scorer) -> None:
     names = [column.name for column in table.columns]
-    missing = scorer.column_encoder.absent(names)
-    if missing:
-        raise InvalidRow(missing, "The table lacks columns that the model needs:", way_out="")
+    misfits = scorer.column_encoder.misfits(names)
+    if misfits:
+        raise InvalidRow(
+            misfits, "The table's columns do not fit the model's features:", way_out=""
+        )
+    if not set(names) & set(scorer.column_encoder.names):
+        raise InvalidRow(
+            message="The table has none of the model's features.",
+            way_out=f"They are: {', '.join(scorer.column_encoder.names[:_SHOWN])}.",
+        )
     unknown = [name for name in work.keep if name not in names]
     if unknown:
         raise ConfigurationError(
             f"The table has no column {unknown[0]!r} to keep.",
-            way_out=f"Its columns are: {', '.join(names[:20])}.",
+            way_out=f"Its columns are: {', '.join(names[:_SHOWN])}.",
         )
 
 
@@ -128,7 +139,7 @@ class _Run:
 
     def score(self, columns: dict[str, Column]) -> None:
         """Score one slice."""
-        rows = len(next(iter(columns.values()))) if columns else 0
+        rows = len(next(iter(columns.values())))
         encoded = self._scorer.column_encoder.encode(columns, rows)
         self._warnings.update(encoded.warnings)
         good = np.ones(rows, dtype=np.bool_)
@@ -174,6 +185,14 @@ class _Run:
             (self.rows + row + 1, issue) for row, all_ in encoded.bad.items() for issue in all_
         ]
         self._rejects.write(_reject_columns(found))
+
+    def finish(self) -> None:
+        """Complete both files before either gets its name; rejects of an earlier pass go."""
+        self._output.finish()
+        if self._rejects is not None:
+            self._rejects.finish()
+        else:
+            self._work.rejects.unlink(missing_ok=True)
 
     def result(self) -> ScoringResult:
         """Return the counts."""

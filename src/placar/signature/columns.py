@@ -24,7 +24,7 @@ from placar.signature.cells import (
 )
 from placar.signature.model import Feature, Numeric, Signature
 from placar.signature.parse import LARGEST
-from placar.signature.row import as_issue, closest
+from placar.signature.row import as_issue, closest, misspelt
 
 _PLAIN_NUMBERS = re.compile(r"[0-9+\-.eE\n]*")
 """Texts of these characters that ``float`` reads are exactly those that ``parse_number`` reads."""
@@ -69,23 +69,32 @@ class ColumnEncoder:
         """Prepare a reader per feature."""
         self._readers = tuple((feature, reader(feature)) for feature in signature.features)
         self._width = sum(cell.width for _, cell in self._readers)
+        self._others = {one.name for one in signature.set_aside} | {signature.target.name}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features' names, which are the table columns that ``encode`` looks at."""
         return tuple(feature.name for feature, _ in self._readers)
 
-    def absent(self, columns: Sequence[str]) -> tuple[Issue, ...]:
-        """Return an issue for each feature that a table with these columns lacks but must have."""
-        known = set(self.names)
-        spare = [name for name in columns if name not in known]
-        return tuple(
-            Issue(
-                f.name, "missing_feature", "This column is required.", None, closest(f.name, spare)
-            )
-            for f, _ in self._readers
-            if f.null != "accept" and f.name not in columns
-        )
+    def misfits(self, columns: Sequence[str]) -> tuple[Issue, ...]:
+        """Return an issue for each column that must be a misspelt feature, or that is required.
+
+        As in a single row, a feature that may be missing may be left out, but not be misspelt.
+        """
+        absent = [f for f, _ in self._readers if f.name not in columns]
+        names = [feature.name for feature in absent]
+        known = {*self.names, *self._others}
+        issues = []
+        for column in columns:
+            meant = None if column in known else closest(column, names)
+            if meant is not None:
+                names.remove(meant)
+                issues.append(as_issue(column, misspelt(meant)))
+        required = Finding("missing_feature", "This column is required.", fatal=True)
+        issues += [
+            as_issue(f.name, required) for f in absent if f.name in names and f.null != "accept"
+        ]
+        return tuple(issues)
 
     def encode(self, columns: Mapping[str, Column], rows: int) -> EncodedColumns:
         """Return the matrix of ``rows`` rows; a column that is not there is absent in each row."""

@@ -14,11 +14,13 @@ from placar.signature.model import Signature
 MOST_ISSUES = 100
 """Issues reported per row; a row with more is cut there."""
 
-_MOST_COMPARED = 8
+_MOST_COMPARED = 3
 """Unknown names per row that are compared with the features: a comparison takes a while."""
 
 _LONGEST_SUGGESTED = 80
 """Names longer than this are not compared with others: the comparison is quadratic."""
+
+IGNORED = Finding("unknown_feature", "Not a feature; ignored.")
 
 
 class EncodedRow(NamedTuple):
@@ -43,8 +45,10 @@ class RowEncoder:
     def __init__(self, signature: Signature) -> None:
         """Prepare a reader per feature."""
         self._readers = tuple((f.name, reader(f)) for f in signature.features)
-        self._names = tuple(f.name for f in signature.features)
-        self._known = {s.name for s in signature.set_aside} | {signature.target.name}
+        self._names = frozenset(f.name for f in signature.features)
+        self._known = self._names.union(s.name for s in signature.set_aside) | {
+            signature.target.name
+        }
 
     def encode(self, row: Mapping[str, object], path: str = "") -> EncodedRow:
         """Return the row's numbers.
@@ -80,30 +84,31 @@ class RowEncoder:
         self, row: Mapping[str, object], noted: list[tuple[str, Finding]]
     ) -> list[tuple[str, Finding]]:
         """Add a finding per unknown name; a misspelling is fatal and replaces its 'absent'."""
-        absent = tuple(name for name in self._names if name not in row)
+        absent = tuple(name for name, _ in self._readers if name not in row)
         explained: set[str] = set()
         unknown: list[tuple[str, Finding]] = []
         for name in row:
-            if name in self._known or name in self._names or len(unknown) >= MOST_ISSUES:
+            if name in self._known:
                 continue
+            if len(unknown) >= MOST_ISSUES:
+                break
             meant = closest(name, absent) if len(unknown) < _MOST_COMPARED else None
             if meant is None:
-                unknown.append(
-                    (
-                        name[:_LONGEST_SUGGESTED],
-                        Finding("unknown_feature", "Not a feature; ignored."),
-                    )
-                )
+                unknown.append((name[:_LONGEST_SUGGESTED], IGNORED))
             else:
                 explained.add(meant)
-                message = "There is no feature of this name."
-                unknown.append((name, Finding("unknown_feature", message, meant, fatal=True)))
+                unknown.append((name, misspelt(meant)))
         kept = [
             (name, finding)
             for name, finding in noted
             if not (name in explained and finding.code in {"absent", "missing_feature"})
         ]
         return kept + unknown
+
+
+def misspelt(meant: str) -> Finding:
+    """Return the finding of a name that must mean the feature ``meant``."""
+    return Finding("unknown_feature", "There is no feature of this name.", meant, fatal=True)
 
 
 def closest(name: str, candidates: Sequence[str]) -> str | None:
@@ -135,11 +140,11 @@ def _warnings(noted: list[tuple[str, Finding]], path: str) -> tuple[Issue, ...]:
 
 def as_issue(name: str, finding: Finding, path: str = "") -> Issue:
     """Return a finding with its place."""
-    misspelt = finding.code == "unknown_feature"
+    is_name = finding.code == "unknown_feature"
     return Issue(
         path=path + pointer(name),
         code=finding.code,
         message=finding.message,
-        expected=None if misspelt else finding.expected,
-        did_you_mean=finding.expected if misspelt else None,
+        expected=None if is_name else finding.expected,
+        did_you_mean=finding.expected if is_name else None,
     )

@@ -69,6 +69,7 @@ class TableWriter:
         self._path = path
         self._columns = tuple(columns)
         self._memory = memory
+        self._finished = False
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -98,11 +99,22 @@ class TableWriter:
         """
         with self._resources:
             if kind is None:
+                self.finish()
                 with _disk_errors(self._path):
-                    self._sink.finish()
-                    _sync(self._unfinished)
                     self._unfinished.replace(self._path)
                     _sync(self._path.parent)
+
+    def finish(self) -> None:
+        """Complete the file; nothing can be written afterwards. Its place it gets in the end.
+
+        Raises:
+            DiskFull: the last of it cannot be written.
+        """
+        if not self._finished:
+            with _disk_errors(self._path):
+                self._sink.finish()
+                _sync(self._unfinished)
+            self._finished = True
 
     def write(self, columns: Columns) -> None:
         """Append a slice: arrays of one length, by column name.

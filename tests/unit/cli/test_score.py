@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from placar.errors import DiskFull
 from placar.package.manifest import Golden
 from placar.scoring import offline
 from placar.scoring.load import load_scorer
+from placar.table.output import TableWriter
+from run_scenes import eventually
 
 from .conftest import DEMO, Placar
 
@@ -67,8 +72,57 @@ def test_a_missing_column_is_named_before_anything_is_written(
     Path("new.csv").write_text(table)
     said = placar("score", "new.csv", "-o", "out.csv")
     assert said.code == 2
-    assert "Seniority" in said.err
-    assert "Did you mean Senority?" in said.err
+    assert "/Senority: There is no feature of this name. Did you mean Seniority?" in said.err
+    assert not Path("out.csv").exists()
+
+
+def test_a_table_of_something_else_is_refused(demo_home: Path, placar: Placar) -> None:
+    Path("new.csv").write_text("colour,size\nred,3\n")
+    said = placar("score", "new.csv", "-o", "out.csv")
+    assert said.code == 2
+    assert "none of the model's features" in said.err or "required" in said.err
+    assert not Path("out.csv").exists()
+
+
+def test_rejects_of_an_earlier_pass_do_not_stay(demo_home: Path, placar: Placar) -> None:
+    lines = DEMO.read_text().splitlines()[:11]
+    Path("jan.2026.csv").write_text("\n".join(lines).replace("bad,10,", "bad,ten,") + "\n")
+    placar("score", "jan.2026.csv", "-o", "out.jan.csv")
+    assert Path("out.jan.rejects.csv").exists()
+    Path("jan.2026.csv").write_text("\n".join(lines) + "\n")
+    placar("score", "jan.2026.csv", "-o", "out.jan.csv")
+    assert not Path("out.jan.rejects.csv").exists()
+
+
+def test_neither_file_appears_when_one_cannot_be_finished(
+    demo_home: Path, placar: Placar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = DEMO.read_text().splitlines()[:11]
+    Path("new.csv").write_text("\n".join(lines).replace("bad,10,", "bad,ten,") + "\n")
+    finish = TableWriter.finish
+
+    def refused(writer: TableWriter) -> None:
+        if writer._path.name == "out.csv":
+            raise DiskFull
+        finish(writer)
+
+    monkeypatch.setattr(TableWriter, "finish", refused)
+    assert placar("score", "new.csv", "-o", "out.csv").code == 1
+    assert not Path("out.csv").exists()
+    assert not Path("out.rejects.csv").exists()
+
+
+def test_a_kill_leaves_nothing_behind(demo_home: Path) -> None:
+    """What is half-written, and the scratch folder, go as they do after Ctrl-C."""
+    head, *rows = DEMO.read_text().splitlines()
+    Path("many.csv").write_text("\n".join([head, *rows * 60]) + "\n")
+    command = [sys.executable, "-m", "placar", "score", "many.csv", "-o", "out.csv"]
+    scoring = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    eventually(lambda: list(demo_home.glob("scratch-*/*")) != [])
+    scoring.terminate()
+    assert scoring.wait(20) == 130
+    assert list(demo_home.glob("scratch-*")) == []
+    assert list(Path().glob(".placar-*")) == []
     assert not Path("out.csv").exists()
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from factories import a_signature
+from factories import a_row, a_signature
+from placar.errors import InvalidRow
 from placar.signature.columns import Column, ColumnEncoder
+from placar.signature.row import RowEncoder
 
 
 def texts(*values: str | None) -> Column:
@@ -54,8 +57,28 @@ def test_a_number_that_no_float32_holds_makes_only_its_row_bad() -> None:
     assert list(encoded.bad) == [1]
 
 
-def test_a_missing_column_is_named_before_any_row_is_read() -> None:
-    encoder = ColumnEncoder(a_signature())
-    (issue,) = encoder.absent(["income", "hom", "married", "since"])
-    assert (issue.path, issue.did_you_mean) == ("home", "hom")
-    assert encoder.absent(["home", "married"]) == ()
+@pytest.mark.parametrize(
+    ("names", "path", "code", "meant"),
+    [
+        (["income", "married", "since"], "/home", "missing_feature", None),
+        (["income", "hom", "married", "since"], "/hom", "unknown_feature", "home"),
+        (["Incomee", "home", "married", "since"], "/Incomee", "unknown_feature", "income"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named_before_any_row_is_read(
+    names: list[str], path: str, code: str, meant: str | None
+) -> None:
+    """The very names for which a single row is refused, those that may be missing included."""
+    (issue,) = ColumnEncoder(a_signature()).misfits(names)
+    assert (issue.path, issue.code, issue.did_you_mean) == (path, code, meant)
+    row = {name: a_row().get(name, "x") for name in names}
+    with pytest.raises(InvalidRow) as caught:
+        RowEncoder(a_signature()).encode(row)
+    assert (path, code, meant) in {(i.path, i.code, i.did_you_mean) for i in caught.value.issues}
+
+
+@pytest.mark.parametrize(
+    "names", [["home", "married"], ["home", "married", "id", "Status", "colour"]]
+)
+def test_what_may_be_left_out_and_what_is_known_fits(names: list[str]) -> None:
+    assert ColumnEncoder(a_signature()).misfits(names) == ()
