@@ -135,6 +135,7 @@ def a_manifest(*, model: str = "loans", auc: float = 0.8, seed: int = 0) -> Mani
             unparsed_cells=0,
             split="stratified",
             seed=seed,
+            budget=60.0,
             settings={},
             libraries={},
             members={"boosted trees": 1.0},

@@ -109,6 +109,8 @@ class Provenance(_Part, frozen=True, kw_only=True):
     unparsed_cells: int
     split: str
     seed: int
+    budget: float
+    """Seconds that fitting was given."""
     settings: dict[str, str]
     libraries: dict[str, str]
     members: dict[str, float]
@@ -129,6 +131,7 @@ class Manifest(_Part, frozen=True, kw_only=True):
     reference_row: tuple[float, ...]
     """A typical row, encoded: medians and most frequent codes. Reasons compare with it."""
     importance: tuple[Importance, ...]
+    """Of every feature, the largest share first."""
     metrics: Metrics
     reference: tuple[FeatureReference, ...]
     score_reference: FeatureReference

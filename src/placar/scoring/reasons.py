@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from placar.package.manifest import Manifest
 from placar.signature.model import feature_columns
 
-_NOT_WORD = re.compile(r"[^0-9A-Za-z]+")
+_NOT_WORD = re.compile(r"[\W_]+")
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -38,6 +38,7 @@ class Explainer:
     ) -> None:
         """Take the model as a function from matrix (n, k) to exact points (n,)."""
         self._names = tuple(f.name for f in manifest.signature.features)
+        self._codes = _codes(self._names)
         self._columns = _column_ranges(manifest)
         self._reference = np.asarray(manifest.reference_row, dtype=np.float32)
         self._score = score
@@ -57,8 +58,8 @@ class Explainer:
 
     def _ranked(self, contributions: NDArray[np.float64], most: int) -> tuple[Reason, ...]:
         order = np.argsort(-np.abs(contributions), kind="stable")[:most]
-        found = ((self._names[i], round(float(contributions[i]))) for i in order)
-        return tuple(_reason(name, points) for name, points in found if points)
+        found = ((i, round(float(contributions[i]))) for i in order.tolist())
+        return tuple(_reason(self._names[i], self._codes[i], p) for i, p in found if p)
 
 
 def _column_ranges(manifest: Manifest) -> Sequence[tuple[int, int]]:
@@ -70,9 +71,27 @@ def _column_ranges(manifest: Manifest) -> Sequence[tuple[int, int]]:
     return ranges
 
 
-def _reason(name: str, points: int) -> Reason:
-    direction = "raises" if points > 0 else "lowers"
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    code = _NOT_WORD.sub("_", plain).strip("_").upper() + ("_UP" if points > 0 else "_DOWN")
+def _codes(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a code for each name: letters and digits in capitals, no two alike."""
+    codes: list[str] = []
+    for name in names:
+        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        base = _NOT_WORD.sub("_", plain).strip("_") or _NOT_WORD.sub("_", name).strip("_")
+        code = base = base.upper() or "FEATURE"
+        number = 1
+        while code in codes:
+            number += 1
+            code = f"{base}_{number}"
+        codes.append(code)
+    return tuple(codes)
+
+
+def _reason(name: str, code: str, points: int) -> Reason:
+    rises = points > 0
     unit = "point" if abs(points) == 1 else "points"
-    return Reason(name, points, code, f"{name} {direction} the score by {abs(points)} {unit}")
+    return Reason(
+        feature=name,
+        points=points,
+        code=code + ("_UP" if rises else "_DOWN"),
+        text=f"{name} {'raises' if rises else 'lowers'} the score by {abs(points)} {unit}",
+    )

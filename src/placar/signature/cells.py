@@ -105,7 +105,8 @@ class NumericReader(_Reader):
 
     def __init__(self, feature: Numeric) -> None:
         """Precompute the training range."""
-        super().__init__(feature, "number", (NAN,), (feature.example,))
+        super().__init__(feature, "number", (NAN,), (feature.example - feature.origin,))
+        self._origin = feature.origin
         self._low = feature.low
         self._high = feature.high
 
@@ -126,11 +127,11 @@ class NumericReader(_Reader):
 
     def _number(self, value: float, out: list[float], findings: list[Finding]) -> None:
         if self._low <= value <= self._high:
-            out.append(value)
+            out.append(value - self._origin)
         elif value != value:  # noqa: PLR0124 - NaN, in the one way that needs no call
             self._empty(None, out, findings)
         elif -LARGEST <= value <= LARGEST:
-            out.append(float(value))
+            out.append(value - self._origin)
             findings.append(OUTSIDE_RANGE)
         else:
             self._refuse("too_large", "Must lie within ±3.4e38.", out, findings)

@@ -136,12 +136,12 @@ def _fill_numeric(
         return
     absent = np.isnan(numbers)
     missing = int(np.count_nonzero(absent))
-    part[:, 0] = numbers
+    part[:, 0] = numbers - feature.origin
     outside = int(np.count_nonzero((numbers < feature.low) | (numbers > feature.high)))
     if outside:
         notes.add(feature.name, OUTSIDE_RANGE, range(outside))
     if missing and feature.null != "accept":
-        part[absent, 0] = feature.example
+        part[absent, 0] = feature.example - feature.origin
         notes.add(feature.name, NULL_UNEXPECTED, range(missing))
 
 

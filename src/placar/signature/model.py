@@ -6,7 +6,7 @@ encoded matrix, in this order and with these meanings:
 =============  ======================  ==============================================
 kind           columns                 values (float32)
 =============  ======================  ==============================================
-numeric        ``name``                the number; NaN is missing
+numeric        ``name``                the number less its origin; NaN is missing
 categorical    ``name``                0 missing, 1 other (unseen or rare), 2… vocabulary
 boolean        ``name``                0, 1; NaN is missing
 datetime       ``name.days`` …         one per part; NaN is missing
@@ -52,6 +52,8 @@ class Numeric(_Feature, frozen=True, kw_only=True, tag="numeric", tag_field="kin
     """Every value seen in training was a whole number."""
     example: float
     """The median, rounded where all numbers are whole."""
+    origin: float = 0.0
+    """Subtracted before the number becomes a float32, which cannot tell large neighbours apart."""
 
 
 class Categorical(_Feature, frozen=True, kw_only=True, tag="categorical", tag_field="kind"):
@@ -84,7 +86,9 @@ class Moment(_Feature, frozen=True, kw_only=True, tag="datetime", tag_field="kin
 
 Feature = Numeric | Categorical | Boolean | Moment
 
-SetAsideReason = Literal["constant", "id_like", "all_missing", "free_text", "dropped", "time"]
+SetAsideReason = Literal[
+    "constant", "id_like", "all_missing", "free_text", "dropped", "named_id", "time"
+]
 
 
 class SetAside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

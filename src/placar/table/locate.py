@@ -136,6 +136,10 @@ def _json_problem(line: str | None) -> str | None:
         return "is nested too deeply"
     if not isinstance(value, _Pairs):
         return "is JSON, but not an object"
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "holds half of a character (a lone surrogate)"
     keys = [key for key, _ in value]
     return "holds the same key twice" if len(set(keys)) < len(keys) else None
 

@@ -1,8 +1,9 @@
 """Boosted trees: LightGBM with early stopping, one booster per fold, averaged.
 
 Each fold's booster stops by the loss on its fold, which is where the out-of-fold margins come
-from; the member that is published is the average of the boosters' margins (Breiman's bagging,
-over folds), so no row is lost to validation.
+from. On small tables these are a little too good for that; the test part knows nothing of it. The
+member that is published is the average of the boosters' margins (Breiman's bagging, over folds),
+so no row is lost to validation.
 
 How much work is planned depends on the size of the table and the budget, never on the clock, so
 that a run can be repeated. The clock has a say only when the plan was wrong by far.

@@ -39,6 +39,8 @@ READABLE_SHARE = 0.98
 MOST_LEVELS = 200
 """Categories that are learnt one by one; the rest count as other."""
 
+_TOLD_APART = 2.0**24
+"""Up to this size a float32 holds every whole number."""
 _ID_ROWS = 50
 """Smaller tables do not show whether a column numbers its rows."""
 _ID_SHARE = 0.95
@@ -109,7 +111,7 @@ def _named(spec: RunSpec) -> dict[str, Feature | SetAside]:
     """Return the columns that the spec sets aside."""
     reasons: dict[str, tuple[SetAsideReason, str]] = {
         **dict.fromkeys(spec.drop, ("dropped", "Left out as asked.")),
-        **dict.fromkeys(spec.ids, ("id_like", "Named as an id.")),
+        **dict.fromkeys(spec.ids, ("named_id", "Named as an id.")),
     }
     if spec.time is not None:
         reasons[spec.time] = ("time", "Orders the rows in time; the latest are the test part.")
@@ -266,6 +268,7 @@ def _numeric(profile: ColumnProfile) -> Numeric:
         high=high,
         whole=profile.whole,
         example=float(round(middle)) if profile.whole else middle,
+        origin=low if max(-low, high) > _TOLD_APART else 0.0,
     )
 
 

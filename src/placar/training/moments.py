@@ -72,15 +72,16 @@ def read_time(table: Table, profile: ColumnProfile) -> NDArray[np.float64]:
         return np.concatenate(
             [_numbers(part[profile.name].tolist()) for part in table.slices([profile.name])]
         )
-    if not present or max(profile.iso, profile.dmy, profile.mdy) < present:
+    layout = layout_of(profile)
+    seconds = np.concatenate(
+        [_seconds(part[profile.name].tolist(), layout) for part in table.slices([profile.name])]
+    )
+    if np.count_nonzero(~np.isnan(seconds)) < max(present, 1):
         raise TableRejected(
             f"The time column {profile.name!r} does not hold dates or numbers in every row.",
             way_out="Write dates as 2024-12-31, or train without --time.",
         )
-    layout = layout_of(profile)
-    return np.concatenate(
-        [_seconds(part[profile.name].tolist(), layout) for part in table.slices([profile.name])]
-    )
+    return seconds
 
 
 def _seconds(cells: list[str | None], layout: MomentLayout) -> NDArray[np.float64]:

@@ -79,7 +79,7 @@ def make_plan(rows: int, columns: int, folds: int, budget: float) -> Plan:
     """
     shapes = _shapes_for(rows)
     rate = SLOW if rows < _LARGE_TABLE else BRISK
-    seen = rows * (folds - 1) // folds
+    seen = rows - rows // folds  # the most that any fold leaves
     if _affordable(seen, columns, 2 * folds, budget) < _ENOUGH / rate:
         shapes = shapes[:1]
     turns = len(shapes) * folds

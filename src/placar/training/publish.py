@@ -96,7 +96,8 @@ def _provenance(spec: RunSpec, prepared: Prepared, learned: Learned) -> Provenan
         unparsed_cells=sum(prepared.encoded.unparsed.values()),
         split=prepared.split.method,
         seed=spec.seed,
-        settings=_settings(spec, prepared, learned),
+        budget=spec.budget,
+        settings=_settings(prepared, learned),
         libraries=_versions(),
         members=learned.weights,
     )
@@ -106,10 +107,9 @@ def _versions() -> dict[str, str]:
     return {name: installed_version(name) for name in _LIBRARIES} | {"placar": placar.__version__}
 
 
-def _settings(spec: RunSpec, prepared: Prepared, learned: Learned) -> dict[str, str]:
+def _settings(prepared: Prepared, learned: Learned) -> dict[str, str]:
     plan, shape = learned.plan, learned.boosted.shape
     return {
-        "budget in seconds": f"{spec.budget:g}",
         "folds": str(prepared.split.fold_count),
         "tree shapes tried": ", ".join(one.name for one in plan.shapes),
         "tree shape taken": f"{shape.name} ({shape.leaves} leaves)",

@@ -15,6 +15,7 @@ from placar.package.manifest import GOLDEN_FILE, MODEL_FILE, REPORT_FILE, Calibr
 from placar.package.writer import write_package
 from placar.scoring.calibration import ScalarCalibration, log_odds, probability, scalar_probability
 from placar.scoring.load import load_scorer
+from placar.scoring.reasons import _codes
 from placar.scoring.scale import exact_points, points, whole_points
 from placar.scoring.scorer import Scorer
 from placar.scoring.slot import Slot
@@ -123,3 +124,18 @@ def test_the_slot_answers_with_the_last_scorer_swapped_in() -> None:
     taken = slot.require()
     slot.swap(second)
     assert (taken, slot.require()) == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"),
+    [
+        (["income", "Renda média"], ("INCOME", "RENDA_MEDIA")),
+        (["a b", "a_b", "a-b"], ("A_B", "A_B_2", "A_B_3")),
+        (["年齢", "性別"], ("年齢", "性別")),
+        (["%", "$"], ("FEATURE", "FEATURE_2")),
+    ],
+)
+def test_reasons_of_different_features_have_different_codes(
+    names: list[str], codes: tuple[str, ...]
+) -> None:
+    assert _codes(names) == codes

@@ -10,6 +10,7 @@ import pytest
 
 from placar.errors import TableRejected
 from placar.package.run_folder import RunSpec
+from placar.signature.columns import ColumnEncoder
 from placar.signature.model import (
     Boolean,
     Categorical,
@@ -19,6 +20,7 @@ from placar.signature.model import (
     Signature,
     Target,
 )
+from placar.signature.row import RowEncoder
 from placar.table.engine import open_table
 from placar.training.infer import check_names, infer_signature
 from placar.training.matrix import Encoded, encode_table
@@ -110,6 +112,28 @@ def test_true_and_false_are_booleans_in_any_case(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cells", "origin"),
+    [
+        ([20240100.0 + day for day in range(1, 31)], 20240101.0),  # dates written as whole numbers
+        ([0, 5_000_000, 40_000_000], 0.0),
+        ([-1.5, 2000.25], 0.0),
+    ],
+)
+def test_numbers_far_from_zero_are_told_apart(
+    tmp_path: Path, cells: list[float], origin: float
+) -> None:
+    found = feature_of(tmp_path, cells * 20)
+    assert isinstance(found, Numeric)
+    assert found.origin == origin
+    signature = Signature(features=(found,), target=TARGET)
+    column = np.array(cells)
+    encoded = ColumnEncoder(signature).encode({"x": column}, len(cells)).matrix[:, 0]
+    assert len(set(encoded.tolist())) == len(cells)
+    rows = [RowEncoder(signature).encode({"x": cell}).values[0] for cell in cells]
+    assert np.array_equal(encoded, np.array(rows, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
     ("cells", "layout", "low", "high", "parts"),
     [
         (["2020-02-03", "2021-12-24"], "iso", "2020-02-03", "2021-12-24", 3),
@@ -179,7 +203,7 @@ def test_columns_named_by_the_caller_are_set_aside(tmp_path: Path) -> None:
     found = signature_of(tmp_path, columns, drop=("a",), ids=("b",), time="c")
     assert [(one.name, one.reason) for one in found.set_aside] == [
         ("a", "dropped"),
-        ("b", "id_like"),
+        ("b", "named_id"),
         ("c", "time"),
     ]
     assert [feature.name for feature in found.features] == ["d"]
@@ -261,8 +285,11 @@ def test_time_is_read_as_numbers_that_grow(tmp_path: Path, cells: list[str | Non
     assert np.isnan(moments[2])
 
 
-def test_a_time_that_is_none_is_rejected(tmp_path: Path) -> None:
-    path = a_csv(tmp_path, {"t": ["soon", "2020-01-01"], "x": [1, 2]})
+@pytest.mark.parametrize(
+    "cells", [["soon", "2020-01-01"], ["2020-01-01T24:30:00", "2020-01-02T99:00:00"]]
+)
+def test_a_time_that_is_none_is_rejected(tmp_path: Path, cells: list[str]) -> None:
+    path = a_csv(tmp_path, {"t": cells, "x": [1, 2]})
     with (
         open_table(path, tmp_path / "scratch", memory=2**27) as table,
         pytest.raises(TableRejected, match="time column 't'"),

@@ -37,6 +37,7 @@ PARTS = {"days": "the day", "month": "the month", "weekday": "the weekday", "hou
 REASONS: dict[SetAsideReason, str] = {
     "constant": "The same in every row",
     "id_like": "Looks like an identifier",
+    "named_id": "Named as an identifier",
     "all_missing": "Always missing",
     "free_text": "Free text",
     "dropped": "Left out on request",

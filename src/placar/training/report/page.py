@@ -10,7 +10,7 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from placar.package.manifest import Importance, Manifest, ScoreScale
+from placar.package.manifest import Manifest, ScoreScale
 from placar.scoring.scale import HIGHEST, LOWEST, whole_points
 from placar.training.evaluation import Evaluation
 from placar.training.report import charts, features, tables, texts, verdict
@@ -105,7 +105,7 @@ def _tables(manifest: Manifest, evaluation: Evaluation, outcome: Outcome) -> dic
     score_at = partial(score_of_probability, manifest.scale)
     training = manifest.training
     return {
-        "importance": tables.importance(_ranked(manifest)),
+        "importance": tables.importance(manifest.importance),
         "reliability": tables.reliability(evaluation, outcome),
         "gain": tables.gain(evaluation.gain, outcome),
         "scale": tables.scale(manifest.scale, outcome),
@@ -135,7 +135,7 @@ def _texts(
             verdict.probabilities(metrics, evaluation.reliability),
         ),
         "yardstick": verdict.yardstick(metrics, evaluation.members),
-        "importance": texts.importance(_ranked(manifest)),
+        "importance": texts.importance(manifest.importance),
         "calibration": texts.calibration(evaluation, outcome),
         "separation": texts.separation(chosen, outcome, score),
         "decision": texts.decision(
@@ -144,11 +144,6 @@ def _texts(
         "scale": texts.scale(manifest.scale, outcome),
         "missing": texts.missing(),
     }
-
-
-def _ranked(manifest: Manifest) -> tuple[Importance, ...]:
-    """Return the importances, largest first."""
-    return tuple(sorted(manifest.importance, key=lambda one: -one.share))
 
 
 def score_of_probability(scale: ScoreScale, probability: float) -> int:
@@ -165,8 +160,9 @@ def command(manifest: Manifest) -> str:
         ("--target", signature.target.name),
         ("--positive", signature.target.positive),
         ("--name", manifest.model),
+        ("--budget", f"{training.budget:g}s"),
         ("--seed", str(training.seed)),
     ]
-    flags = {"time": "--time", "dropped": "--drop"}
+    flags = {"time": "--time", "dropped": "--drop", "named_id": "--id"}
     options += [(flags[one.reason], one.name) for one in signature.set_aside if one.reason in flags]
     return " ".join(["placar train TABLE", *(shlex.join(option) for option in options)])

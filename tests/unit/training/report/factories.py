@@ -151,6 +151,7 @@ def a_provenance() -> Provenance:
         unparsed_cells=0,
         split="at random, stratified by the target",
         seed=7,
+        budget=60.0,
         settings={"learning_rate": "0.05", "num_leaves": "15", "folds": "5"},
         libraries={"lightgbm": "4.6.0", "numpy": "2.3.1", "placar": "0.1.0"},
         members={"boosted trees": 0.7, "logistic regression": 0.3},

@@ -266,8 +266,8 @@ def test_command_quotes_names_for_the_shell() -> None:
     signature = a_signature(target=Target(name="paid; rm -rf ~", positive="no", negative="yes"))
 
     assert command(a_manifest(signature)) == (
-        "placar train TABLE --target 'paid; rm -rf ~' --positive no --name credit --seed 7 "
-        "--drop 'Days late'"
+        "placar train TABLE --target 'paid; rm -rf ~' --positive no --name credit --budget 60s "
+        "--seed 7 --drop 'Days late'"
     )
 
 
