@@ -26,6 +26,7 @@ _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|m|h)?\s*$", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _WORKER_SLOT = "PLACAR_WORKER_SLOT"
 _WORKER_MASTER = "PLACAR_WORKER_MASTER"
 
@@ -217,8 +218,18 @@ def service_environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
+        _NO_TELEMETRY: "1",
     }
     return wanted | dict(os.environ)
+
+
+def forbid_telemetry() -> None:
+    """Keep ONNX Runtime from reporting to its maker; it reads this once, when it is loaded.
+
+    Nothing is sent anywhere: that is a promise. Besides, its reporting starts a thread and opens a
+    database, which a gunicorn master must not have when it forks.
+    """
+    os.environ[_NO_TELEMETRY] = "1"
 
 
 def claim_worker_slot(slot: int, master: int) -> None:

@@ -160,6 +160,8 @@ class Registry:
     def promote(self, model: str, version: str, *, actor: str = "") -> VersionRecord:
         """Make a version the champion after it proved itself; the old champion retires.
 
+        The present champion stays what it is, and workers that could not load it try again.
+
         Raises:
             ModelNotFound: there is no such model.
             VersionNotFound: there is no such version.
@@ -168,9 +170,10 @@ class Registry:
         """
         record = self.version(model, version)
         champion = self._models.champion(model)
-        if champion is not None and champion.version == record.version:
-            return champion
         self._prove(self.packages.path(record.version), record.version)
+        if champion is not None and champion.version == record.version:
+            self._models.announce()  # to workers that refused it while its files were damaged
+            return champion
         previous = champion.version if champion is not None else None
         self._models.crown(record, kind="promote", previous=previous, actor=actor)
         log.info("version_promoted", extra={"model": model, "version": record.short})
@@ -208,11 +211,9 @@ class Registry:
             return gate(candidate, None)
         try:
             return gate(candidate, self._manifest(champion))
-        except PackageError:
-            return GateVerdict(
-                passed=False,
-                reasons=("The champion's package cannot be read, so nothing compares with it.",),
-            )
+        except PackageError:  # a champion that cannot answer must not be in the way of one that can
+            log.warning("champion_unreadable", extra={"model": record.model})
+            return gate(candidate, None)
 
     def publish(
         self, model: str, version: str, package: Path, *, run_id: str, promote: bool

@@ -2,7 +2,8 @@
 
 What decides, first match first:
 
-1. somebody cancelled it: ``cancelled``, whatever the process managed to do meanwhile;
+1. somebody cancelled it: ``cancelled``, whatever the process managed to do meanwhile; once its
+   version is about to be published it cannot be cancelled any more;
 2. a whole ``report.json``: it says success or failure itself;
 3. the time limit had passed: ``timed_out``;
 4. the exit code, where this process started the other: ``failed`` with the signal named, or
@@ -26,6 +27,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import structs
 
 from placar.errors import PlacarError, StoreUnavailable, TrainingFailed
 from placar.package.run_folder import Progress, RunFolder, RunReport
@@ -222,11 +225,17 @@ class Follower:
             self._child.clear_away()
             self._child = None
 
-    def _believe(self, report: RunReport) -> Ending:
+    def _believe(self, report: RunReport) -> Ending | None:
         if not report.succeeded:
             return endings.of_failure(report)
         if report.version is None:
             raise TrainingFailed("The run reported success without a version.")
+        heard = self._tools.runs.settle(self._run.id, self._lease.token)
+        if not heard.held:
+            self._lease.lost = True
+            return None
+        if heard.cancel_requested:
+            return endings.cancelled()
         publication = self._tools.publisher.publish(
             self._run.model,
             report.version,
@@ -238,6 +247,8 @@ class Follower:
 
     def _write(self, ending: Ending) -> None:
         shutil.rmtree(self._folder.scratch, ignore_errors=True)
+        if ending.stage is None:
+            ending = structs.replace(ending, stage=self._lease.stage)
         held = self._tools.runs.end(self._run.id, self._lease.token, ending)
         fields = {
             "run": self._run.id,

@@ -49,6 +49,11 @@ class Lease:
         self._over.set()
         self._thread.join()
 
+    @property
+    def stage(self) -> Stage | None:
+        """The last stage that was noted."""
+        return self._progress[0]
+
     def note(self, progress: Progress) -> None:
         """Have the next renewal say how far the run is."""
         self._progress = (progress.stage, progress.done)

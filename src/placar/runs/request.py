@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Annotated
 
 import msgspec
 
-from placar.errors import InputError, TableNotFound
+from placar.errors import InputError, InvalidRequest, Issue, TableNotFound
 from placar.package.run_folder import RunSpec
 from placar.settings import Settings
+from placar.store.records import RunRecord
+
+LARGEST_SEED = 2**31 - 1
+"""What every library takes for one."""
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request to train; what is None is taken from the settings, or from the run before."""
 
-    table: str | None = None
+    table: Text | None = None
     """Name of a file in the tables folder, or what ``PLACAR_TRAINING_TABLE`` says."""
-    target: str | None = None
-    positive: str | int | bool | None = None
-    model: str | None = None
+    target: Text | None = None
+    positive: Text | int | bool | None = None
+    model: Text | None = None
     drop: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
-    time: str | None = None
-    seed: int | None = None
+    time: Text | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_SEED)] | None = None
     promote: bool = True
 
 
@@ -64,16 +71,47 @@ def fill_in(
     )
 
 
+def same_request(request: RunRequest, earlier: RunRecord) -> RunRecord:
+    """Return the run that the same idempotency key stands for.
+
+    Raises:
+        InvalidRequest: that one was for something else.
+    """
+    spec = earlier.spec
+    told = {
+        "/table": (request.table and PurePath(request.table).name, PurePath(spec.table).name),
+        "/target": (request.target, spec.target),
+        "/positive": (_as_text(request.positive), spec.positive),
+        "/model": (request.model, spec.model),
+        "/drop": (request.drop, spec.drop),
+        "/ids": (request.ids, spec.ids),
+        "/time": (request.time, spec.time),
+        "/seed": (request.seed, spec.seed),
+    }
+    issues = tuple(
+        Issue(path, "idempotency_key_reused", "Differs from the request that this key came with.")
+        for path, (asked, given) in told.items()
+        if asked is not None and asked != given
+    )
+    if issues:
+        raise InvalidRequest(issues, "The Idempotency-Key came before, with another request.")
+    return earlier
+
+
 def _positive(
     wanted: str | int | None, settings: Settings, target: str, before: RunSpec | None
 ) -> str | None:
-    if isinstance(wanted, bool):
-        return "true" if wanted else "false"
     if wanted is not None:
-        return str(wanted)
+        return _as_text(wanted)
     if settings.training_positive is not None and target == settings.training_target:
         return settings.training_positive
     return before.positive if before else None
+
+
+def _as_text(value: str | int | None) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
 
 
 def _table(wanted: str | None, settings: Settings, last: RunSpec | None) -> Path:

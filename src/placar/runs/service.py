@@ -15,7 +15,7 @@ from placar.runs import endings
 from placar.runs.follower import Follower, OnProgress, Publisher, Tools
 from placar.runs.launcher import Launcher
 from placar.runs.process import ProcessIdentity, find_by_argument, is_alive, machine
-from placar.runs.request import RunRequest, fill_in
+from placar.runs.request import LARGEST_SEED, RunRequest, fill_in, same_request
 from placar.runs.tail import MOST_AT_ONCE, ProgressTail, read_text
 from placar.runs.timing import Timing
 from placar.settings import Settings
@@ -27,9 +27,6 @@ from placar.store.runs import Claimant, RunStore
 log = logging.getLogger(__name__)
 
 _DEFAULT_MODEL = "default"
-
-_LARGEST_SEED = 2**31 - 1
-"""What every library takes for one."""
 
 
 class RunService:
@@ -87,9 +84,13 @@ class RunService:
 
         Raises:
             RunAlreadyActive: with the id of the active run, in ``fields`` as ``run_id``.
+            InvalidRequest: the key came before, with a request for something else.
             InputError, TableNotFound: see ``spec_for_retrain``.
         """
         if isinstance(spec, RunRequest):
+            earlier = self._runs.asked_with(idempotency_key) if idempotency_key else None
+            if earlier is not None:
+                return same_request(spec, earlier)
             promote = spec.promote if promote is None else promote
             spec = self.spec_for_retrain(spec.model, spec)
         _check(spec)
@@ -123,7 +124,8 @@ class RunService:
         check_model_name(name)
         last = self._runs.last_succeeded(name)
         known = self._models.model(name)
-        seed = max(known.versions if known else 0, last.spec.seed + 1 if last else 0)
+        following = (last.spec.seed + 1) % LARGEST_SEED if last else 0
+        seed = max(known.versions if known else 0, following)
         return fill_in(
             overrides, self._settings, model=name, last=last.spec if last else None, seed=seed
         )
@@ -271,8 +273,8 @@ class RunService:
 
 def _check(spec: RunSpec) -> None:
     check_model_name(spec.model)
-    if not 0 <= spec.seed <= _LARGEST_SEED:
-        raise InputError(f"The seed must lie between 0 and {_LARGEST_SEED}.")
+    if not 0 <= spec.seed <= LARGEST_SEED:
+        raise InputError(f"The seed must lie between 0 and {LARGEST_SEED}.")
     if not spec.target:
         raise InputError("The target has no name.")
     if not Path(spec.table).is_absolute():

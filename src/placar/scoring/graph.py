@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as _runtime
 
 from placar.errors import PackageRefused
+from placar.settings import forbid_telemetry
+
+forbid_telemetry()  # the next line would start it
+
+import onnxruntime  # noqa: E402
+from onnxruntime.capi import onnxruntime_pybind11_state as _runtime  # noqa: E402
 
 # ONNX Runtime's exceptions share no base class but Exception.
 _RUNTIME_ERRORS = (

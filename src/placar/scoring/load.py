@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from placar.errors import InvalidRow, PackageRefused
-from placar.package.manifest import GoldenRow
+from placar.package.manifest import Golden, GoldenRow
 from placar.package.reader import read_package
 from placar.scoring.scorer import Scorer
 
@@ -28,13 +28,27 @@ def load_scorer(folder: Path, version: str | None = None) -> Scorer:
         PackageRefused: it cannot be built, or does not give its golden answers.
     """
     package = read_package(folder, version)
-    scorer = Scorer(package.manifest, package.model, package.version)
-    for position, golden in enumerate(package.golden.rows):
-        if not _reproduces(scorer, golden):
-            raise PackageRefused(
-                f"Golden row {position} of {len(package.golden.rows)} gets another answer here."
-            )
+    if not package.golden.rows:
+        raise PackageRefused("The package has no golden rows to prove itself with.")
+    try:
+        scorer = Scorer(package.manifest, package.model, package.version)
+        wrong = _first_wrong(scorer, package.golden)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # Its hashes hold, but it was never a package that could score.
+        raise PackageRefused(
+            f"The package makes no sense to this Placar ({type(error).__name__})."
+        ) from error
+    if wrong is not None:
+        raise PackageRefused(
+            f"Golden row {wrong} of {len(package.golden.rows)} gets another answer here."
+        )
     return scorer
+
+
+def _first_wrong(scorer: Scorer, golden: Golden) -> int | None:
+    """Return the position of the first golden row that gets another answer."""
+    rows = enumerate(golden.rows)
+    return next((position for position, row in rows if not _reproduces(scorer, row)), None)
 
 
 def _reproduces(scorer: Scorer, golden: GoldenRow) -> bool:
@@ -48,5 +62,11 @@ def _reproduces(scorer: Scorer, golden: GoldenRow) -> bool:
     chances = (answer.probability, *many.probabilities.tolist())
     if any(not abs(chance - golden.probability) <= TOLERANCE for chance in chances):
         return False
-    # A score may step to its neighbour when the probability sits on a rounding edge.
-    return all(abs(score - golden.score) <= 1 for score in (answer.score, *many.scores.tolist()))
+    # A score may step to its neighbour when the probability sits on a rounding edge, and into
+    # another band with it.
+    scores = (answer.score, *many.scores.tolist())
+    bands = (answer.band, *many.bands.tolist())
+    return all(
+        abs(score - golden.score) <= 1 and (band == golden.band or score != golden.score)
+        for score, band in zip(scores, bands, strict=True)
+    )

@@ -70,6 +70,12 @@ class Scorer:
         self._values = (target.negative, target.positive)
         self._explainer = Explainer(manifest, self._exact_points)
 
+    @property
+    def reason_cells(self) -> int:
+        """Cells that the model goes through to find the reasons of one row."""
+        columns = len(self.manifest.reference_row)
+        return columns * (len(self.manifest.signature.features) + 1)
+
     def score_row(self, row: Mapping[str, object], reasons: int = 0, path: str = "") -> Answer:
         """Return the answer to one JSON row.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from placar.errors import NoChampion
 from placar.scoring.scorer import Scorer
 
 
@@ -16,9 +15,3 @@ class Slot:
     def swap(self, scorer: Scorer) -> None:
         """Let ``scorer`` answer from now on; requests under way keep the one they took."""
         self.current = scorer
-
-    def require(self) -> Scorer:
-        """Return the scorer that answers; raises NoChampion while there is none."""
-        if self.current is None:
-            raise NoChampion
-        return self.current

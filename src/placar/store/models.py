@@ -151,7 +151,12 @@ class ModelStore:
                 .where(versions.c.model == record.model, versions.c.version == record.version)
                 .values(promoted_at=now)
             )
-            connection.execute(update(generation).values(value=generation.c.value + 1))
+            connection.execute(_NEXT_GENERATION)
+
+    def announce(self) -> None:
+        """Have every worker look at the champions again, as after a change."""
+        with self._store.write() as connection:
+            connection.execute(_NEXT_GENERATION)
 
     def _insert_model(self, name: str) -> None:
         try:
@@ -185,6 +190,7 @@ _MODELS = select(
 _VERSIONS = select(versions, _STATUS.label("status")).join(
     models, models.c.name == versions.c.model
 )
+_NEXT_GENERATION = update(generation).values(value=generation.c.value + 1)
 _GENERATION = select(generation.c.value).where(generation.c.id == 1)
 
 

@@ -37,6 +37,9 @@ from placar.store.schema import runs
 _LANE = "training"
 """Active runs of one lane exclude each other (index ``one_active_run``); there is one lane."""
 
+_ALL = 1.0
+"""The share done of a run whose version is being published: it cannot be cancelled any more."""
+
 _ACTIVE = runs.c.status.in_(ACTIVE)
 _UNCLAIMED = and_(runs.c.status == "queued", runs.c.follower.is_(None))
 
@@ -136,6 +139,10 @@ class RunStore:
             raise RunNotFound
         return found
 
+    def asked_with(self, idempotency_key: str) -> RunRecord | None:
+        """Return the run that was asked for with this key."""
+        return self._one(runs.c.idempotency_key == idempotency_key)
+
     def latest(self, limit: int) -> tuple[RunRecord, ...]:
         """Return the newest runs, newest first."""
         query = select(runs).order_by(runs.c.requested_at.desc(), runs.c.id).limit(limit)
@@ -220,15 +227,34 @@ class RunStore:
 
         Raises:
             RunNotFound: there is none of this id.
-            IllegalTransition: it has ended already.
+            IllegalTransition: it has ended already, or its version is being published.
         """
-        statement = update(runs).where(runs.c.id == run_id, _ACTIVE).values(cancel_requested=True)
+        statement = (
+            update(runs)
+            .where(runs.c.id == run_id, _ACTIVE, runs.c.done < _ALL)
+            .values(cancel_requested=True)
+        )
         with self._store.write() as connection:
             asked = connection.execute(statement).rowcount == 1
         run = self.get(run_id)
-        if not asked:
-            raise IllegalTransition(f"The run has ended already: {run.status}.")
-        return run
+        if asked:
+            return run
+        if run.active:
+            raise IllegalTransition(
+                "The run has done its work and its version is being published.",
+                way_out="Once it has ended, roll back if you do not want that version to answer.",
+            )
+        raise IllegalTransition(f"The run has ended already: {run.status}.")
+
+    def settle(self, run_id: str, token: str) -> Heard:
+        """Rule out that the run is cancelled from now on, unless somebody asked for it before."""
+        settled = self._as_follower(
+            run_id, token, update(runs).where(~runs.c.cancel_requested).values(done=_ALL)
+        )
+        if settled:
+            return Heard(held=True, cancel_requested=False)
+        run = self.get(run_id)
+        return Heard(held=run.follower == token, cancel_requested=run.cancel_requested)
 
     def end(self, run_id: str, token: str, ending: Ending) -> bool:
         """Write down how the run ended; False when the lease is gone, and with it the right to."""
@@ -275,7 +301,7 @@ class RunStore:
     def _in_the_way(self, idempotency_key: str | None) -> RunRecord:
         """Return the run that was asked for by this key, or raise for the one that is active."""
         if idempotency_key is not None:
-            earlier = self._one(runs.c.idempotency_key == idempotency_key)
+            earlier = self.asked_with(idempotency_key)
             if earlier is not None:
                 return earlier
         active = self.active()

@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,  # /docs and /openapi.json are ours: FastAPI's page needs a CDN,
         docs_url=None,  # and its schema does not know the champion
         redoc_url=None,
+        redirect_slashes=False,  # to wherever the Host header says, keys and all
     )
     app.state.placar = state
     app.middleware_stack = around(app.router, state)

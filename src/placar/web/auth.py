@@ -77,7 +77,7 @@ class KeyRing:
 def _presented(headers: RawHeaders) -> bytes | None:
     bearer = None
     for name, value in headers:
-        if name == b"x-api-key":
+        if name == b"x-api-key" and value.strip():
             return value.strip()
         if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
             bearer = value[len(_BEARER) :].strip()

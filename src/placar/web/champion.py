@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from threading import Lock
 
 from placar.errors import PackageError
@@ -17,6 +18,9 @@ from placar.web.services import Services
 
 _log = logging.getLogger(__name__)
 
+RETRY = 10.0
+"""Seconds after which a refused champion is tried again."""
+
 
 class ChampionKeeper:
     """Follows the registry's champion. Called by the ticker, and right after a promotion here."""
@@ -28,6 +32,7 @@ class ChampionKeeper:
         self._meters = meters
         self._readiness = readiness
         self._lock = Lock()
+        self._retry_at = 0.0
         self.generation = -1
         """The registry's generation that was last acted upon."""
 
@@ -35,20 +40,27 @@ class ChampionKeeper:
         """Bring the slot up to date if any champion changed. May block; cheap when none did.
 
         A champion whose package is refused does not answer: the one in the slot stays, and an
-        empty slot gets the latest earlier champion that can be loaded.
+        empty slot gets the latest earlier champion that can be loaded. Now and then the refused
+        one is tried again, as somebody may have put its files back.
 
         Raises:
             StoreUnavailable: nothing changed here.
         """
         with self._lock:
             generation = services.registry.generation()
-            if generation != self.generation:
+            again = self._readiness.refused and time.monotonic() >= self._retry_at
+            if generation != self.generation or again:
                 self._bring(services)
+                self._retry_at = time.monotonic() + RETRY
                 self.generation = generation
 
     def _bring(self, services: Services) -> None:
         record = services.registry.champion(self._model)
         if record is None:
+            if self._model is not None:
+                self._readiness.refused = (
+                    f"The model {self._model}, which PLACAR_MODEL names, has no champion."
+                )
             return
         current = self._slot.current
         if current is not None and (current.model, current.version) == (record.model, record.short):
@@ -81,10 +93,10 @@ class ChampionKeeper:
                 "code": error.code,
                 "why": error.message,
             }
-            _log.error("champion_refused", extra=fields)
-            self._readiness.refused = (
-                f"Version {record.short} of {record.model} was refused: {error.message}"
-            )
+            refused = f"Version {record.short} of {record.model} was refused: {error.message}"
+            if not self._readiness.refused.startswith(refused):  # else it is being tried again
+                _log.error("champion_refused", extra=fields)
+                self._readiness.refused = refused
             return None
 
     def _swap(self, scorer: Scorer) -> None:

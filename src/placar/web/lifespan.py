@@ -14,7 +14,7 @@ from placar.settings import worker_slot
 from placar.web.memory import keep_memory_lean
 from placar.web.server import ensure_key
 from placar.web.state import AppState
-from placar.web.stopping import running_server, set_when_stopping
+from placar.web.stopping import listening_hosts, running_server, set_when_stopping
 from placar.web.ticker import Ticker
 
 _log = logging.getLogger(__name__)
@@ -52,8 +52,8 @@ def _open(state: AppState) -> None:
         return
     server = running_server()
     if state.keys.empty and server is not None and worker_slot() is None:
-        # Under gunicorn the master has seen to it, and knows the addresses.
-        ensure_key(state.services.keys, [server.config.host])
+        # With our gunicorn.conf.py the master has seen to it.
+        ensure_key(state.services.keys, listening_hosts(server))
         state.keys.replace(state.services.keys.active())
 
 

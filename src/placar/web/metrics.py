@@ -2,8 +2,8 @@
 
 Only the worker itself counts, in plain dictionaries, without a lock. Every second it leaves its
 numbers in the file of its *slot*; a worker that follows in the slot goes on from there, so that
-counters never go back and files never pile up. Whoever answers ``/metrics`` adds up the files
-of all slots, its own numbers live.
+counters never go back and files never pile up. Whoever answers ``/metrics`` brings its own file up
+to date and adds up those of all slots.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 
@@ -147,15 +146,15 @@ class MeterFiles:
                 self._complained = False
 
     def total(self) -> Meters:
-        """Return the sum over all slots. May block."""
-        total = Meters()
-        for path in self._others():
-            total.add(_read(path))
-        total.add(self._meters.snapshot())
-        return total
+        """Return the sum over all slots' files, ours brought up to date first. May block.
 
-    def _others(self) -> Iterable[Path]:
-        return sorted(path for path in self._folder.glob("slot-*.json") if path != self._own)
+        What one worker told is in its file from then on, so no worker tells less later.
+        """
+        self.flush()
+        total = Meters()
+        for path in sorted(self._folder.glob("slot-*.json")):
+            total.add(_read(path))
+        return total
 
     def _complain(self, error: OSError) -> None:
         if not self._complained:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -131,7 +132,7 @@ def problem(scope: Scope, error: Exception) -> tuple[int, dict[str, object], dic
     else:
         status = error.status_code if isinstance(error, HTTPException) else _SERVER_ERROR
         document = _unknown(status)
-    document["instance"] = scope["path"]
+    document["instance"] = quote(scope["path"])
     document["request_id"] = scope.get("placar.request_id", "")
     return status, document, headers
 
@@ -185,7 +186,8 @@ def _unknown(status: int) -> dict[str, object]:
         "status": status,
     }
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        document["detail"] = "This address exists, but not for this method; see the Allow header."
+        document["detail"] = "This address exists, but not for this method."
+        document["way_out"] = "The Allow header names the methods there are."
     elif status == _SERVER_ERROR:
         document["detail"] = "This is a fault of the service; its log has the details."
     return document

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
+from contextlib import suppress
 
-from placar.errors import NoChampion
+from placar.errors import NoChampion, PackageError
 from placar.scoring.load import load_scorer
 from placar.scoring.scorer import Scorer
 from placar.scoring.slot import Slot
@@ -13,6 +15,8 @@ from placar.store.records import VersionRecord
 from placar.web.champion import ChampionKeeper
 from placar.web.memory import give_memory_back
 from placar.web.services import Services
+
+_log = logging.getLogger(__name__)
 
 CAPACITY = 3
 """Scorers kept per worker, beside the champion."""
@@ -58,30 +62,51 @@ class Shelf:
         async with self._loading:  # one at a time: memory is small, and two may want the same
             found = self.at_hand(model, version)
             if found is None:
+                generation = self._keeper.generation
                 found = await asyncio.to_thread(self._load, services, model, version)
-                self._put(found, model, version)
+                self._put(found)
+                if generation == self._keeper.generation:
+                    self._name(found, model, version)
+                # Else the champion may have changed since we looked: the next request looks again.
             return found
 
     def _load(self, services: Services, model: str, version: str | None) -> Scorer:
         record = _record(services, model, version)
+        try:
+            return self._scorer(services, record)
+        except PackageError as refused:
+            if version is not None:
+                raise
+            # As for the model that the slot follows: the latest earlier champion that can answer.
+            for earlier in services.registry.fallback(model):
+                with suppress(PackageError):
+                    found = self._scorer(services, earlier)
+                    fields = {"model": model, "version": record.short, "code": refused.code}
+                    _log.error("champion_refused", extra=fields)
+                    return found
+            raise
+
+    def _scorer(self, services: Services, record: VersionRecord) -> Scorer:
         current = self._slot.current
         kept = self._scorers.get(record.short)
         if kept is not None:
             return kept
-        if current is not None and (current.model, current.version) == (model, record.short):
+        if current is not None and (current.model, current.version) == (record.model, record.short):
             return current
         scorer = load_scorer(services.packages.path(record.version), record.version)
         give_memory_back()
         return scorer
 
-    def _put(self, scorer: Scorer, model: str, version: str | None) -> None:
-        if len(self._names) >= _MOST_NAMES:
-            self._names.clear()
-        self._names[model, version] = scorer.version
+    def _put(self, scorer: Scorer) -> None:
         self._scorers[scorer.version] = scorer
         self._scorers.move_to_end(scorer.version)
         while len(self._scorers) > CAPACITY:
             self._scorers.popitem(last=False)
+
+    def _name(self, scorer: Scorer, model: str, version: str | None) -> None:
+        if len(self._names) >= _MOST_NAMES:
+            self._names.clear()
+        self._names[model, version] = scorer.version
 
 
 def _record(services: Services, model: str, version: str | None) -> VersionRecord:

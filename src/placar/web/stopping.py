@@ -24,6 +24,20 @@ def running_server() -> Server | None:
     return owner if isinstance(owner, Server) else None
 
 
+def listening_hosts(server: Server) -> list[str]:
+    """Return the hosts that a server listens on, as far as it was told.
+
+    A gunicorn worker gets sockets that are open already; its uvicorn believes to be on loopback.
+    """
+    worker = getattr(server.config.callback_notify, "__self__", None)
+    addresses = getattr(getattr(worker, "cfg", None), "address", None)
+    if addresses is not None:
+        return [each[0] if isinstance(each, tuple) else str(each) for each in addresses]
+    if server.config.fd is not None:
+        return [""]  # somebody else's socket: nobody here knows where it is
+    return [server.config.uds or server.config.host]
+
+
 def is_stopping(server: Server) -> bool:
     """Tell whether the server takes no new connections any more."""
     listening = getattr(server, "servers", ())

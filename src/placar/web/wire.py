@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from placar.errors import BodyTooLarge, InvalidRequest, Issue, MalformedBody, UnsupportedBody
+from placar.signature.body import refuse_repeated_names
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 T = TypeVar("T")
@@ -161,9 +162,11 @@ def whole_number(found: Mapping[str, str], name: str, low: int, high: int, defau
     text = found.get(name)
     if text is None:
         return default
-    if not re.fullmatch(r"[0-9]{1,19}", text) or not low <= int(text) <= high:
+    whole = re.fullmatch(r"-?[0-9]{1,19}", text) is not None
+    if not whole or not low <= int(text) <= high:
         expected = f"a whole number from {low} to {high}"
-        raise bad_parameter(name, "not_a_number", f"Must be {expected}.", expected)
+        code = "out_of_range" if whole else "not_a_number"
+        raise bad_parameter(name, code, f"Must be {expected}.", expected)
     return int(text)
 
 
@@ -184,14 +187,47 @@ def decode(body: bytes, kind: type[T]) -> T:
         InvalidRequest: it is, but does not fit.
     """
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        decoded = msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        path = place.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
-        issue = Issue(path, "invalid", message + ".")
+        issue = _misfit(str(error), getattr(kind, "__struct_fields__", ()))
         raise InvalidRequest((issue,), "The body does not fit this address.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedBody from None
+    refuse_repeated_names(body or b"{}")
+    return decoded
+
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_EXPECTED = re.compile(r"Expected `(\w+)(?: \| null)?`(?:, got| (of length )?(<=|>=) (\d+))?")
+_KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+_BOUNDS = {"<=": "at most", ">=": "at least"}
+
+
+def _misfit(error: str, members: Sequence[str]) -> Issue:
+    """Return the decoder's complaint in our words, with its place."""
+    complaint, _, place = error.partition(" - at `$")
+    path = place.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
+    unknown = _UNKNOWN.fullmatch(complaint)
+    if unknown is not None:
+        name = unknown[1][:40]
+        meant = difflib.get_close_matches(name.lower(), members, n=1, cutoff=0.7)
+        code, message = "unknown_member", "There is no such member."
+        return Issue(f"{path}/{name}", code, message, None, meant[0] if meant else None)
+    found = _EXPECTED.match(complaint)
+    if found is None:
+        return Issue(path, "invalid", complaint + ".")
+    expected = _KINDS.get(found[1], found[1])
+    if found[3]:
+        length = " characters" if found[2] else ""
+        return Issue(path, "out_of_range", f"Must be {_BOUNDS[found[3]]} {found[4]}{length}.")
+    return Issue(path, "wrong_type", f"Must be {expected}.", expected)
 
 
 async def send_json(
@@ -201,7 +237,8 @@ async def send_json(
     content_type: bytes = _JSON,
     headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> None:
-    """Send a whole answer."""
+    """Send a whole answer, with an end of line for those who read it in a terminal."""
+    body += b"\n"
     length = str(len(body)).encode()
     await send(
         {
@@ -220,4 +257,5 @@ def json_response(
     background: BackgroundTask | None = None,
 ) -> Response:
     """Return ``content`` as JSON, for addresses that are not hot."""
-    return Response(encode_json(content), status, headers, "application/json", background)
+    body = encode_json(content) + b"\n"
+    return Response(body, status, headers, "application/json", background)

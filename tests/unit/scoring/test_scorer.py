@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from factories import a_golden, a_manifest, a_model, a_package, a_row, a_scorer
-from placar.errors import InvalidRow, NoChampion, PackageRefused
+from placar.errors import InvalidRow, PackageRefused
 from placar.package.manifest import GOLDEN_FILE, MODEL_FILE, REPORT_FILE, Calibration, ScoreScale
 from placar.package.writer import write_package
 from placar.scoring.calibration import ScalarCalibration, log_odds, probability, scalar_probability
@@ -117,13 +117,12 @@ def test_a_graph_that_cannot_be_built_or_does_not_fit_is_refused(
 
 def test_the_slot_answers_with_the_last_scorer_swapped_in() -> None:
     slot = Slot()
-    with pytest.raises(NoChampion):
-        slot.require()
-    first, second = a_scorer(), a_scorer()
-    slot.swap(first)
-    taken = slot.require()
-    slot.swap(second)
-    assert (taken, slot.require()) == (first, second)
+    taken = [slot.current]
+    scorers = [a_scorer(), a_scorer()]
+    for scorer in scorers:
+        slot.swap(scorer)
+        taken.append(slot.current)
+    assert taken == [None, *scorers]
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from placar.errors import BodyTooLarge, MalformedBody
-from placar.signature.body import decode_row, decode_rows
+from placar.signature.body import LARGEST_ROW, decode_row, decode_rows
 
 
 @pytest.mark.parametrize(
     ("body", "part"),
     [
-        (b"", "not JSON"),
-        (b'{"a":NaN}', "not JSON"),
-        (b'{"a":Infinity}', "not JSON"),
+        (b"", "not JSON: it is empty"),
+        (b'{"a":NaN}', "NaN and Infinity are no JSON numbers"),
+        (b'{"a":Infinity}', "NaN and Infinity are no JSON numbers"),
+        (b'{"a":-Infinity}', "NaN and Infinity are no JSON numbers"),
+        (b'{"a":nope}', r"not JSON: invalid character \(byte"),
+        (b'\xef\xbb\xbf{"a":1}', "not JSON: it begins with a byte order mark"),
+        (gzip.compress(b'{"a":1}'), "not JSON: it is compressed"),
         (b'{"a":1e400}', "out of range"),
         (b'{"a":' + b"9" * 10_000 + b"}", "out of range"),
         (b'{"a":1} x', "trailing"),
@@ -22,7 +28,7 @@ from placar.signature.body import decode_row, decode_rows
         (b'{"a":1,"a":2}', "twice"),
         (b'{"a":"x:y","b":1,"b":2}', "twice"),
         (b'{"a":"\xff"}', "not UTF-8"),
-        ('{"a":1}'.encode("utf-16"), "not JSON"),
+        ('{"a":1}'.encode("utf-16"), "not JSON: it is UTF-16"),
         (b"[1]", "JSON object"),
         (b"17", "JSON object"),
     ],
@@ -40,6 +46,32 @@ def test_colons_in_texts_are_no_repeated_names() -> None:
 def test_a_batch_must_be_a_list_of_rows(body: bytes) -> None:
     with pytest.raises(MalformedBody, match="rows"):
         decode_rows(body, 10)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"rows":[{"a":1}],"rows":[]}',
+        b'{"rows": [] , "\\u0072ows" : [ { } ] } \n',
+        b'{"rows":[{"a":":"}],"rows":[{}]}',
+    ],
+)
+def test_a_second_list_of_rows_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedBody, match="twice"):
+        decode_rows(body, 10)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"rows":[]}', b' { "rows" : [ ] } \r\n', b'{"rows":[{"a":":"}]}']
+)
+def test_blanks_and_colons_are_no_second_list(body: bytes) -> None:
+    assert len(decode_rows(body, 10)) == body.count(b"a")
+
+
+def test_a_row_of_megabytes_is_refused_before_it_is_decoded() -> None:
+    (row,) = decode_rows(b'{"rows":[{"a":"' + b"x" * LARGEST_ROW + b'"}]}', 10)
+    with pytest.raises(BodyTooLarge, match="row is larger"):
+        decode_row(row)
 
 
 def test_the_rows_of_a_batch_are_decoded_one_by_one() -> None:

@@ -11,7 +11,7 @@ import pytest
 from placar.errors import IllegalTransition, RunAlreadyActive, RunNotFound
 from placar.package.run_folder import Failure, RunSpec
 from placar.store.records import Ending, RunRecord
-from placar.store.runs import Claimant, Patience, RunStore
+from placar.store.runs import Claimant, Heard, Patience, RunStore
 from run_scenes import a_scene
 
 PATIENCE = Patience(queued=10, here=5, elsewhere=15)
@@ -221,3 +221,22 @@ def test_runs_are_listed_newest_first(runs: Runs) -> None:
         ids.append(run.id)
     assert [run.id for run in runs.store.latest(2)] == [ids[2], ids[1]]
     assert runs.store.active() is None
+
+
+def test_what_is_being_published_cannot_be_cancelled_any_more(runs: Runs) -> None:
+    run = runs.running()
+    assert runs.store.settle(run.id, "first") == Heard(held=True, cancel_requested=False)
+    with pytest.raises(IllegalTransition, match="being published"):
+        runs.store.request_cancel(run.id)
+    assert runs.store.settle(run.id, "first").held  # an adopter publishes once more
+
+
+def test_what_was_cancelled_is_not_published(runs: Runs) -> None:
+    run = runs.running()
+    runs.store.request_cancel(run.id)
+    assert runs.store.settle(run.id, "first") == Heard(held=True, cancel_requested=True)
+
+
+def test_who_lost_the_lease_publishes_nothing(runs: Runs) -> None:
+    run = runs.running()
+    assert not runs.store.settle(run.id, "second").held

@@ -89,7 +89,7 @@ async def test_open_addresses_need_no_key(service: Service, path: str) -> None:
 @pytest.mark.anyio
 async def test_every_other_address_needs_one(service: Service) -> None:
     closed = [route for route in service.app.routes if getattr(route, "needs", None)]
-    assert len(closed) == 19
+    assert len(closed) == 21
     for route in closed:
         path = route.path.format(model="m", version="v" * 8, run="r")  # type: ignore[attr-defined]
         method = route.method  # type: ignore[attr-defined]

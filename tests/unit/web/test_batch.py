@@ -50,6 +50,13 @@ async def test_bad_rows_are_reported_in_their_place(client: httpx.AsyncClient) -
     assert "castle" not in response.text
 
 
+async def test_a_row_of_megabytes_is_bad_alone(client: httpx.AsyncClient) -> None:
+    rows = [a_row(), a_row(home="x" * 2**20), a_row()]
+    batch = (await client.post("/predict/batch", json={"rows": rows})).json()
+    assert (batch["scored"], batch["rejected"]) == (2, 1)
+    assert batch["predictions"][1]["errors"][0]["code"] == "body_too_large"
+
+
 async def test_reasons_come_for_each_row(client: httpx.AsyncClient) -> None:
     rows = [a_row(income=0), {}, a_row(income=900)]
     batch = (await client.post("/predict/batch?reasons=1", json={"rows": rows})).json()

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from uvicorn import Config, Server
 
 from placar.settings import Settings
 from placar.web import lifespan, memory
@@ -27,7 +27,7 @@ def keyless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def listen_on(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = SimpleNamespace(config=SimpleNamespace(host=host))
+    server = Server(Config("nothing:here", host=host))
     monkeypatch.setattr(lifespan, "running_server", lambda: server)
 
 

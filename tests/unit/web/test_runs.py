@@ -80,6 +80,35 @@ async def test_a_second_run_is_refused_with_the_id_of_the_first(behave: Service)
     await asked
 
 
+async def test_the_same_idempotency_key_means_the_same_run(behave: Service) -> None:
+    client = behave.client
+    headers = {"Idempotency-Key": '"monday"'}
+    request = {"table": "loans.csv", "seed": 7}
+    asked = asyncio.create_task(client.post("/run-pipeline", json=request, headers=headers))
+    while not (active := (await client.get("/runs")).json()["runs"]):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    run_id = active[0]["id"]
+    again = await client.post("/run-pipeline", json=request, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (202, run_id)
+    other = await client.post(
+        "/run-pipeline", json=request | {"seed": 8}, headers={"Idempotency-Key": "monday"}
+    )
+    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/seed")
+    let_go(behave, run_id)
+    await asked
+    later = await client.post("/run-pipeline", json=request, headers=headers)
+    assert later.json()["id"] == run_id
+    assert len((await client.get("/runs")).json()["runs"]) == 1
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256])
+async def test_an_idempotency_key_that_is_none_is_refused(
+    client: httpx.AsyncClient, key: str
+) -> None:
+    response = await client.post("/run-pipeline", json={}, headers={"Idempotency-Key": key})
+    assert response.status_code == 422
+
+
 async def test_without_a_body_the_settings_say_what_to_train(
     behave: Service, settings: Settings
 ) -> None:
@@ -95,8 +124,10 @@ async def test_without_a_body_the_settings_say_what_to_train(
 @pytest.mark.parametrize(
     ("body", "status", "pointer"),
     [
-        ({"tabel": "x"}, 422, ""),
+        ({"tabel": "x"}, 422, "/tabel"),
         ({"seed": "x"}, 422, "/seed"),
+        ({"seed": 2**31}, 422, "/seed"),
+        ({"model": ""}, 422, "/model"),
         ({"drop": [1]}, 422, "/drop/0"),
         ({"table": "../../etc/passwd"}, 404, None),
         ({"table": "nothing.csv"}, 404, None),

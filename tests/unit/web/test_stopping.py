@@ -6,12 +6,18 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from uvicorn import Config, Server
 
 from placar.web import stopping as module
-from placar.web.stopping import is_stopping, running_server, set_when_stopping
+from placar.web.stopping import (
+    is_stopping,
+    listening_hosts,
+    running_server,
+    set_when_stopping,
+)
 from web_scenes import Service
 
 
@@ -20,6 +26,13 @@ class Listener:
 
     def is_serving(self) -> bool:
         return self.serving
+
+
+class GunicornWorker:
+    def __init__(self, cfg: SimpleNamespace) -> None:
+        self.cfg = cfg
+
+    async def callback_notify(self) -> None: ...
 
 
 @pytest.fixture
@@ -36,6 +49,20 @@ def test_the_server_is_known_by_its_signal_handler(server: Server) -> None:
 
 def test_without_a_server_there_is_none() -> None:
     assert running_server() is None
+
+
+def test_a_gunicorn_worker_listens_where_gunicorn_says(server: Server) -> None:
+    """Its uvicorn was told no address and believes to be on loopback."""
+    assert listening_hosts(server) == ["127.0.0.1"]
+    addresses = [("0.0.0.0", 8000), "/run/placar.sock"]
+    worker = GunicornWorker(SimpleNamespace(address=addresses))
+    server.config.callback_notify = worker.callback_notify
+    assert listening_hosts(server) == ["0.0.0.0", "/run/placar.sock"]
+
+
+def test_where_an_inherited_socket_listens_nobody_knows(server: Server) -> None:
+    server.config.fd = 3
+    assert listening_hosts(server) == [""]
 
 
 def test_a_signal_or_a_closed_socket_means_stopping(server: Server) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from placar.errors import InvalidRow, Issue, MalformedBody
+from placar.errors import BodyTooLarge, InputError, InvalidRow, Issue, MalformedBody
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
 from placar.signature.body import decode_row, decode_rows
@@ -31,7 +31,10 @@ answer must not outgrow its request. Beyond them a bad row keeps its first error
 only counted."""
 
 _SLICE = 500
-"""Rows per visit to the pool: some milliseconds, so that batches take turns."""
+"""Rows per visit to the pool at most: some milliseconds, so that batches take turns."""
+
+_CELLS = 1_000_000
+"""Cells that the model goes through in one visit, about; wide rows and their reasons have many."""
 
 
 class RowPrediction(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -101,10 +104,11 @@ class PredictBatch:
         try:
             slices: list[_Slice] = []
             issues_left = _MOST_ISSUES
-            for start in range(0, len(rows), _SLICE):
+            step = _rows_per_visit(scorer, reasons)
+            for start in range(0, len(rows), step):
                 if hung_up.done():
                     raise ClientDisconnect
-                task = _Task(scorer, rows[start : start + _SLICE], start, reasons, issues_left)
+                task = _Task(scorer, rows[start : start + step], start, reasons, issues_left)
                 slices.append(await self._state.compute(_score, task))
                 issues_left -= slices[-1].issues
         finally:
@@ -120,6 +124,11 @@ class PredictBatch:
                 meters.warning(scorer.model, code, count)
 
 
+def _rows_per_visit(scorer: Scorer, reasons: int) -> int:
+    cells = scorer.reason_cells if reasons else len(scorer.manifest.reference_row)
+    return max(1, min(_SLICE, _CELLS // cells))
+
+
 def _score(task: _Task) -> _Slice:
     """Return a slice's entries as JSON, without the brackets around them."""
     done, scorer = _Slice(), task.scorer
@@ -129,7 +138,7 @@ def _score(task: _Task) -> _Slice:
     for position, row in enumerate(task.rows, task.start):
         try:
             encoded = scorer.row_encoder.encode(decode_row(row), f"/rows/{position}")
-        except (InvalidRow, MalformedBody) as error:
+        except (InvalidRow, MalformedBody, BodyTooLarge) as error:
             rejected = _rejected(error, position)
             if done.issues >= task.issues:  # one says enough by now
                 rejected = RejectedRow(rejected.errors[:1])
@@ -181,7 +190,7 @@ def _predictions(
     ]
 
 
-def _rejected(error: InvalidRow | MalformedBody, position: int) -> RejectedRow:
+def _rejected(error: InputError, position: int) -> RejectedRow:
     if isinstance(error, InvalidRow):
         return RejectedRow(on_the_wire(error.issues))
     return RejectedRow((WireIssue(f"/rows/{position}", error.code, error.message),))
@@ -201,7 +210,7 @@ async def _send(send: Send, scorer: Scorer, slices: Sequence[_Slice]) -> None:
     parts = [b'{"predictions":[']
     for number, each in enumerate(slices):
         parts += [b",", each.text] if number else [each.text]
-    parts.append(b"]," + encode_json(tail)[1:])
+    parts.append(b"]," + encode_json(tail)[1:] + b"\n")
     length = str(sum(map(len, parts))).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -35,10 +35,11 @@ async def event_stream(state: AppState, request: Request) -> Response:
     run_id = request.path_params["run"]
     run = await run_in_threadpool(state.services.runs.get, run_id)
     seen = _last_seen(request.headers.get("last-event-id", ""))
+    headers = {"X-Accel-Buffering": "no"}  # proxies shall not hold events back
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type="text/event-stream")
     return StreamingResponse(
-        _events(state, run, seen),
-        media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no"},  # proxies shall not hold events back
+        _events(state, run, seen), media_type="text/event-stream", headers=headers
     )
 
 

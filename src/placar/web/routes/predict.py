@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from placar.errors import InvalidRow
+from placar.errors import InvalidRow, NoChampion
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
-from placar.signature.body import decode_row
+from placar.signature.body import LARGEST_ROW, decode_row
 from placar.web.ids import new_prediction_id
 from placar.web.metrics import Meters
 from placar.web.state import AppState
@@ -25,11 +25,11 @@ from placar.web.wire import (
 
 MOST_REASONS = 50
 
-LARGEST_ROW = 1024**2
-"""Bytes of one row. A wide row has tens of kilobytes."""
-
 _LARGEST_INLINE = 64 * 1024
 """A larger row goes to the pool: decoding it would keep the loop busy for milliseconds."""
+
+_MOST_INLINE_CELLS = 20_000
+"""So do reasons that take the model through more cells than this."""
 
 
 class Prediction(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -65,7 +65,8 @@ class PredictRow:
         body = await read_body(scope, receive, self._largest)
         scorer = await scorer_for(self._state, scope["path_params"])
         meters = self._state.meters
-        if len(body) <= _LARGEST_INLINE:
+        cells = scorer.reason_cells if reasons else 0
+        if len(body) <= _LARGEST_INLINE and cells <= _MOST_INLINE_CELLS:
             answer = _answer(scorer, body, reasons, meters)
         else:
             answer = await self._state.compute(_answer, scorer, body, reasons, meters)
@@ -82,7 +83,10 @@ async def scorer_for(state: AppState, path: dict[str, str]) -> Scorer:
     """
     model = path.get("model")
     if model is None:
-        return state.slot.require()
+        champion = state.slot.current
+        if champion is None:
+            raise NoChampion(" ".join(state.readiness.reasons()) or None)
+        return champion
     version = path.get("version")
     found = state.shelf.at_hand(model, version)
     return found or await state.shelf.fetch(state.services, model, version)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from hashlib import sha256
 
 from fastapi import BackgroundTasks
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from placar.errors import StoreUnavailable
+from placar.errors import DiskFull, InvalidRequest, Issue, StoreUnavailable
 from placar.runs.request import RunRequest
+from placar.web.address import CALLER
 from placar.web.routes.events import event_stream
 from placar.web.state import AppState
 from placar.web.views import RunList, run_view
@@ -23,6 +25,7 @@ NEXT_OFFSET = "X-Next-Offset"
 """Where the rest of a log begins, once there is more."""
 
 _LARGEST_REQUEST = 64 * 1024
+_LONGEST_KEY = 255
 _FARTHEST = 2**40
 
 
@@ -34,14 +37,19 @@ class RunRoutes:
         self._state = state
 
     async def run_pipeline(self, request: Request) -> Response:
-        """``POST /run-pipeline``: queue a run, answer, then launch and follow it."""
+        """``POST /run-pipeline``: queue a run, answer, then launch and follow it.
+
+        With an ``Idempotency-Key`` that came before, the answer is the run that it came with.
+        """
         require_json(request.headers.raw)
         body = await read_body(request.scope, request.receive, _LARGEST_REQUEST)
         wanted = decode(body, RunRequest)
+        key = _idempotency_key(request)
         runs = self._state.services.runs
-        run = await run_in_threadpool(runs.request, wanted, origin="http")
+        run = await run_in_threadpool(runs.request, wanted, origin="http", idempotency_key=key)
         tasks = BackgroundTasks()
-        tasks.add_task(self._follow, run.id)
+        if run.status == "queued":
+            tasks.add_task(self._follow, run.id)
         headers = {"Location": f"/runs/{run.id}"}
         return json_response(run_view(run), 202, headers, background=tasks)
 
@@ -88,5 +96,22 @@ class RunRoutes:
             run = self._state.services.runs.follow(run_id)
             if run.promoted:
                 self._state.keeper.refresh(self._state.services)
-        except StoreUnavailable as error:  # the run goes on; who reaches the store adopts it
+        except (StoreUnavailable, DiskFull) as error:  # who reaches the store adopts the run
             _log.warning("run_left", extra={"run": run_id, "why": error.message})
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """Return what the store knows a caller's Idempotency-Key by: no two callers share one.
+
+    Raises:
+        InvalidRequest: it is empty or too long.
+    """
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return None
+    key = given.strip().strip('"')
+    if not 0 < len(key) <= _LONGEST_KEY:
+        expected = f"1 to {_LONGEST_KEY} characters"
+        issue = Issue("Idempotency-Key", "out_of_range", f"Must have {expected}.", expected)
+        raise InvalidRequest((issue,), "The Idempotency-Key cannot be used.")
+    return sha256(f"{request.scope[CALLER]} {key}".encode()).hexdigest()
