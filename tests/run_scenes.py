@@ -31,7 +31,11 @@ from placar.store.records import RunRecord
 from placar.store.runs import Patience
 
 FAST = Timing(
-    poll=0.02, heartbeat=0.1, grace=0.4, patience=Patience(queued=0.5, here=0.6, elsewhere=1.2)
+    poll=0.02,
+    heartbeat=0.1,
+    grace=0.4,
+    insistence=0.3,
+    patience=Patience(queued=0.5, here=0.6, elsewhere=1.2),
 )
 """In a hurry, but slower than the pauses of a busy machine."""
 

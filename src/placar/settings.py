@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     """SQLAlchemy address of the store; SQLite under `PLACAR_HOME` when not set."""
 
     model: str | None = None
-    """The model that `/predict` answers with; the first one that was made when not set."""
+    """The model that `/predict` answers with; the first one that was promoted when not set."""
 
     training_table: Path | None = None
     """Table that `/run-pipeline` trains on when the request names none."""

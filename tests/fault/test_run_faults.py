@@ -13,10 +13,11 @@ from typing import NoReturn
 
 import pytest
 
-from placar.errors import PackageRefused, RunAlreadyActive
+from placar.errors import PackageRefused, RunAlreadyActive, RunLost
 from placar.package.manifest import MODEL_FILE
 from placar.package.run_folder import RunFolder
 from placar.registry.registry import Registry
+from placar.runs import endings
 from placar.runs.process import identify
 from placar.runs.service import RunService
 from placar.store.records import RunRecord
@@ -180,6 +181,20 @@ def test_a_follower_that_was_asleep_stands_down_and_the_run_goes_on(scene: Scene
         assert service.follow(run.id).status == "succeeded"
 
 
+def test_a_process_whose_run_was_called_lost_elsewhere_is_ended(scene: Scene) -> None:
+    """It would go on beside the next run, unwatched."""
+    store = RunStore(scene.store, FAST.patience)
+    with followed_by_another(scene, "hangs") as (run, _):
+        child, grandchild = pids(run)
+        assert run.follower is not None
+        sleeper = int(run.follower.split()[0])
+        os.kill(sleeper, signal.SIGSTOP)
+        eventually(lambda: store.claim(run.id, Claimant("other", "elsewhere")))
+        assert store.end(run.id, "other", endings.of_error(RunLost()))
+        os.kill(sleeper, signal.SIGCONT)
+        eventually(lambda: gone(child) and gone(grandchild))
+
+
 def test_killing_the_child_names_the_signal(scene: Scene) -> None:
     assert error_of(scene.run("kills itself")) == (
         "failed",
@@ -246,11 +261,16 @@ def test_a_child_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None
 
 
 def test_an_adopted_run_keeps_its_time_limit(tmp_path: Path) -> None:
-    scene = a_scene(tmp_path / "home", run_timeout=1.6)
+    scene = a_scene(tmp_path / "home", run_timeout=3.0)
     with followed_by_another(scene, "hangs") as (run, service):
         child, grandchild = pids(run)
+        threading.Event().wait(1.5)
         kill_follower(run)
-        assert ended(service, run).status == "timed_out"
+        end = ended(service, run)
+        assert end.status == "timed_out"
+        assert end.started_at is not None
+        assert end.ended_at is not None
+        assert end.ended_at - end.started_at < 4.4  # not counted anew by the adopter
         eventually(lambda: gone(child) and gone(grandchild))
 
 

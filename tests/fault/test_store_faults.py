@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from placar.store import migrate
 from placar.store.database import Store
 from placar.store.lock import file_lock
 from placar.store.models import ModelStore
-from run_scenes import Scene, a_scene, eventually, folder_of
+from run_scenes import FAST, Scene, a_scene, eventually, folder_of
 
 
 @pytest.fixture
@@ -190,3 +193,19 @@ def test_an_ending_that_could_not_be_written_is_written_by_whoever_adopts_the_ru
     eventually(service.adopt_stale)
     assert service.follow(run.id).status == "succeeded"
     service.close()
+
+
+def test_an_ending_is_kept_until_the_store_is_back(impatient: Scene) -> None:
+    """Only this follower knows the exit code: an adopter could but call the run lost."""
+    service = impatient.service("waits", timing=replace(FAST, insistence=20.0))
+    run = service.request(impatient.spec(), origin="test")
+    follower = threading.Thread(target=service.follow, args=(run.id,))
+    follower.start()
+    eventually(lambda: service.get(run.id).stage == "fit")
+    with locked(impatient):
+        os.kill(service.get(run.id).pid or 0, signal.SIGKILL)
+        threading.Event().wait(0.4)
+    follower.join()
+    end = service.get(run.id)
+    assert end.error is not None
+    assert (end.status, end.error.code) == ("failed", "run_killed")

@@ -41,7 +41,7 @@ def server_command(settings: Settings) -> list[str]:
     command = [
         sys.executable,
         "-m",
-        "gunicorn",
+        "placar.web",
         "--config",
         "python:placar.web.gunicorn_conf",
         "--bind",

@@ -9,13 +9,13 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from placar.cli.exits import interrupt_on_kill
 from placar.cli.terminal import Advance, print_facts, print_json, progress_bar
 from placar.cli.workspace import Workspace, workspace
 from placar.errors import ConfigurationError, error_of
 from placar.package.manifest import REPORT_FILE, VERSION_LENGTH, Manifest, Metrics
 from placar.package.reader import read_manifest
 from placar.package.run_folder import Progress, RunSpec
+from placar.runs.interrupts import Interrupts
 from placar.settings import parse_duration, parse_size, read_settings
 from placar.store.records import RunRecord
 
@@ -84,10 +84,9 @@ def follow_run(work: Workspace, spec: RunSpec, *, promote: bool, quiet: bool) ->
         TrainingFailed: with the run's own words, when it did not succeed; RunCancelled after
             Ctrl-C, once its process is gone.
     """
-    interrupt_on_kill()
-    run = work.runs.request(spec, origin="cli", promote=promote)
-    with progress_bar(quiet=quiet) as advance:
-        ended = work.runs.follow(run.id, on_progress=lambda line: _advance(advance, line))
+    with Interrupts() as interrupts, progress_bar(quiet=quiet) as advance:
+        run = work.runs.request(spec, origin="cli", promote=promote)
+        ended = work.runs.follow(run.id, lambda line: _advance(advance, line), interrupts)
     if ended.error is not None:
         raise error_of(ended.error.code, ended.error.message, ended.error.way_out)
     return ended

@@ -18,7 +18,7 @@ WORST_ECE = 0.1
 """Greatest mean distance between probability and frequency, on a large test part."""
 
 LOG_LOSS_SLACK = 0.1
-"""Share by which the log loss may be worse than the champion's."""
+"""Share by which the log loss, against that of the base rate, may be worse than the champion's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,26 @@ def _against(candidate: Manifest, champion: Manifest) -> Iterator[str]:
             f"the champion {theirs.name} = {theirs.positive}."
         )
         return  # figures on different targets do not compare
+    if candidate.training.split != champion.training.split:
+        return  # measured on the latest rows, the other on any: these do not compare either
     if not candidate.metrics.auc_high >= champion.metrics.auc:
         yield (
             f"Its AUC is clearly worse: {candidate.metrics.auc:.3f}, at best "
             f"{candidate.metrics.auc_high:.3f}; the champion has {champion.metrics.auc:.3f}."
         )
-    if not candidate.metrics.log_loss <= champion.metrics.log_loss * (1 + LOG_LOSS_SLACK):
+    mine, other = _share_of_loss(candidate.metrics), _share_of_loss(champion.metrics)
+    if not mine <= other * (1 + LOG_LOSS_SLACK):
         yield (
-            f"Its log loss is more than {LOG_LOSS_SLACK:.0%} worse: "
-            f"{candidate.metrics.log_loss:.4f}; the champion has {champion.metrics.log_loss:.4f}."
+            f"Its log loss is {100 * mine:.0f} % of what the base rate alone has; the champion's "
+            f"is {100 * other:.0f} %, and at most a tenth more than that is allowed."
         )
+
+
+def _share_of_loss(metrics: Metrics) -> float:
+    """Return the log loss as a share of that of saying the base rate to everybody.
+
+    Unlike the loss itself it compares between test parts with different base rates.
+    """
+    rate = metrics.base_rate
+    knowing_nothing = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+    return metrics.log_loss / knowing_nothing

@@ -82,11 +82,8 @@ class Registry:
         return found
 
     def default_model(self, wanted: str | None) -> str | None:
-        """Return ``wanted``, or else the first model that was made, or None before there is any."""
-        if wanted is not None:
-            return wanted
-        every = self._models.models()
-        return every[0].name if every else None
+        """Return ``wanted``, or else the first model that was ever promoted, if there is one."""
+        return wanted if wanted is not None else self._models.first_promoted()
 
     def versions(self, model: str) -> tuple[VersionRecord, ...]:
         """Return a model's versions, newest first.

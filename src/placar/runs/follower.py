@@ -33,6 +33,7 @@ from msgspec import structs
 from placar.errors import PlacarError, StoreUnavailable, TrainingFailed
 from placar.package.run_folder import Progress, RunFolder, RunReport
 from placar.runs import endings
+from placar.runs.interrupts import Interrupts
 from placar.runs.launcher import AdoptedChild, Child, Launcher
 from placar.runs.lease import Lease
 from placar.runs.process import ProcessIdentity, find_by_argument, is_alive, machine, oom_kills
@@ -80,16 +81,30 @@ class _Watched(Enum):
 class Follower:
     """Follows one run, whose lease was just taken under ``run.follower``."""
 
-    def __init__(self, run: RunRecord, tools: Tools, on_progress: OnProgress | None = None) -> None:
-        """Prepare; nothing happens yet."""
+    def __init__(
+        self,
+        run: RunRecord,
+        tools: Tools,
+        on_progress: OnProgress | None = None,
+        interrupts: Interrupts | None = None,
+    ) -> None:
+        """Prepare; nothing happens yet.
+
+        Args:
+            run: the run.
+            tools: shared by all followers.
+            on_progress: called with every new step.
+            interrupts: the first one cancels the run, a second one takes away the process's time
+                to say goodbye.
+        """
         self._run = run
         self._tools = tools
         self._on_progress = on_progress
+        self._interrupts = interrupts or Interrupts()
         self._folder = RunFolder(Path(run.folder))
         self._tail = ProgressTail(self._folder.progress)
         self._lease = Lease(tools.runs, run.id, run.follower or "", tools.timing.heartbeat)
         self._lease.cancelled = run.cancel_requested
-        self._grace = tools.timing.grace
         self._oom_kills = oom_kills()
         self._child: Child | None = None
 
@@ -121,14 +136,15 @@ class Follower:
         if self._child is None:
             watched, exit_code = _Watched.ENDED, None
         else:
-            watched = self._watch_patiently(self._child)
+            deadline = time.monotonic() + self._time_left()
+            watched = self._watch(self._child, deadline)
             if watched is _Watched.LEFT:
-                self._tools.launcher.leave(self._child)
+                self._leave(self._child)
                 return None
             exit_code = self._child.clear_away()
             self._child = None
         self._take_progress()
-        if self._lease.cancelled:
+        if self._cancelled():
             return endings.cancelled()
         report = self._folder.read_report()
         if report is not None:
@@ -160,7 +176,7 @@ class Follower:
             running = find_by_argument(str(self._folder.root))
             if running is not None:
                 return self._started(AdoptedChild(running))
-        if self._lease.cancelled:
+        if self._cancelled():
             return None
         return self._started(self._tools.launcher.launch(self._folder, self._run.spec))
 
@@ -172,22 +188,11 @@ class Follower:
         log.info("run_started", extra={"run": self._run.id, "pid": pid})
         return child
 
-    def _watch_patiently(self, child: Child) -> _Watched:
-        """Watch; Ctrl-C cancels the run, and pressed again takes away its time to say goodbye."""
-        deadline = time.monotonic() + self._time_left()
-        while True:
-            try:
-                return self._watch(child, deadline)
-            except KeyboardInterrupt:
-                if self._lease.cancelled:
-                    self._grace = 0.0
-                self._lease.cancelled = True
-
     def _watch(self, child: Child, deadline: float) -> _Watched:
         while not child.ended():
             if self._lease.lost or self._tools.leaving.is_set():
                 return _Watched.LEFT
-            if self._lease.cancelled:
+            if self._cancelled():
                 self._end(child)
                 return _Watched.CANCELLED
             if time.monotonic() >= deadline:
@@ -197,6 +202,26 @@ class Follower:
             cut_log(self._folder.log)
             self._tools.leaving.wait(self._tools.timing.poll)
         return _Watched.ENDED
+
+    def _cancelled(self) -> bool:
+        return self._lease.cancelled or self._interrupts.count > 0
+
+    def _leave(self, child: Child) -> None:
+        """Let the process go on without us.
+
+        Whoever took the lease may be on another machine, out of its reach, and call the run lost;
+        then it must not go on beside the next one.
+        """
+        while self._lease.lost and not (self._tools.leaving.is_set() or child.ended()):
+            try:
+                ours_no_more = not self._tools.runs.get(self._run.id).active
+            except StoreUnavailable:
+                ours_no_more = False
+            if ours_no_more:
+                self._end_child()
+                return
+            self._tools.leaving.wait(self._tools.timing.heartbeat)
+        self._tools.launcher.leave(child)
 
     def _time_left(self) -> float:
         started = self._run.started_at
@@ -212,9 +237,9 @@ class Follower:
     def _end(self, child: Child) -> None:
         """Ask the process and all it started to end; after the grace period, make them."""
         child.send(signal.SIGTERM)
-        deadline = time.monotonic() + self._grace
-        while not child.ended() and time.monotonic() < deadline:
-            time.sleep(min(self._tools.timing.poll, self._grace))
+        deadline = time.monotonic() + self._tools.timing.grace
+        while not child.ended() and time.monotonic() < deadline and self._interrupts.count <= 1:
+            time.sleep(self._tools.timing.poll)
         while not child.ended():
             child.send(signal.SIGKILL)
             time.sleep(self._tools.timing.poll)
@@ -249,7 +274,7 @@ class Follower:
         shutil.rmtree(self._folder.scratch, ignore_errors=True)
         if ending.stage is None:
             ending = structs.replace(ending, stage=self._lease.stage)
-        held = self._tools.runs.end(self._run.id, self._lease.token, ending)
+        held = self._insist_on(ending)
         fields = {
             "run": self._run.id,
             "status": ending.status,
@@ -257,3 +282,14 @@ class Follower:
             "written": held,
         }
         log.info("run_ended", extra=fields)
+
+    def _insist_on(self, ending: Ending) -> bool:
+        """Write the ending, also if the store is away for a while: nobody else knows it as well."""
+        deadline = time.monotonic() + self._tools.timing.insistence
+        while True:
+            try:
+                return self._tools.runs.end(self._run.id, self._lease.token, ending)
+            except StoreUnavailable:
+                if self._tools.leaving.is_set() or time.monotonic() >= deadline:
+                    raise
+            self._tools.leaving.wait(self._tools.timing.poll)

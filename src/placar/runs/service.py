@@ -13,6 +13,7 @@ from placar.errors import DiskFull, InputError, RunAlreadyActive, RunLost, Store
 from placar.package.run_folder import Progress, RunFolder, RunSpec
 from placar.runs import endings
 from placar.runs.follower import Follower, OnProgress, Publisher, Tools
+from placar.runs.interrupts import Interrupts
 from placar.runs.launcher import Launcher
 from placar.runs.process import ProcessIdentity, find_by_argument, is_alive, machine
 from placar.runs.request import LARGEST_SEED, RunRequest, fill_in, same_request
@@ -130,7 +131,12 @@ class RunService:
             overrides, self._settings, model=name, last=last.spec if last else None, seed=seed
         )
 
-    def follow(self, run_id: str, on_progress: OnProgress | None = None) -> RunRecord:
+    def follow(
+        self,
+        run_id: str,
+        on_progress: OnProgress | None = None,
+        interrupts: Interrupts | None = None,
+    ) -> RunRecord:
         """Start the run if it is queued, and stay with it until it ends; blocks the thread.
 
         Where another process follows it already, wait for that one, and take over if it dies.
@@ -138,6 +144,7 @@ class RunService:
         Args:
             run_id: the run.
             on_progress: called with every new step, in this thread.
+            interrupts: when one comes, the run is cancelled.
 
         Raises:
             RunNotFound: there is none of this id.
@@ -147,7 +154,7 @@ class RunService:
         while run.active and not self._leaving.is_set():
             claimed = self._runs.claim(run_id, self._claimant())
             if claimed is not None:
-                Follower(claimed, self._tools, on_progress).follow()
+                Follower(claimed, self._tools, on_progress, interrupts).follow()
             else:
                 self._leaving.wait(self._tools.timing.poll)
             run = self._runs.get(run_id)
@@ -267,8 +274,9 @@ class RunService:
         return is_alive(ProcessIdentity(run.pid, run.pid_started))
 
     def _first_model(self) -> str:
-        every = self._models.models()
-        return every[0].name if every else _DEFAULT_MODEL
+        """Return the model that answers, else the one that was made first."""
+        every = (model.name for model in self._models.models())
+        return self._models.first_promoted() or next(every, _DEFAULT_MODEL)
 
 
 def _check(spec: RunSpec) -> None:

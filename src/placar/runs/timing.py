@@ -17,4 +17,6 @@ class Timing:
     """Between two signs of life of a follower."""
     grace: float = 5.0
     """Between the polite signal and the one that cannot be refused."""
+    insistence: float = 30.0
+    """Time to go on trying to write down how a run ended."""
     patience: Patience = field(default_factory=Patience)

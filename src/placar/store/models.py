@@ -87,6 +87,13 @@ class ModelStore:
             rows = connection.execute(query).mappings()
             return tuple(msgspec.convert(fields_of(row), PromotionRecord) for row in rows)
 
+    def first_promoted(self) -> str | None:
+        """Return the model that had a champion before all others."""
+        query = select(promotions.c.model).order_by(promotions.c.id).limit(1)
+        with self._store.read() as connection:
+            name: str | None = connection.execute(query).scalar_one_or_none()
+        return name
+
     def generation(self) -> int:
         """Return the number of changes of any champion so far: one row by its key."""
         with self._store.read() as connection:

@@ -128,6 +128,10 @@ def engine_errors() -> Iterator[None]:
         if isinstance(error, duckdb.OutOfMemoryException):
             raise RunOutOfMemory("The table does not fit in the memory of the run.") from None
         raise
+    except (RuntimeError, duckdb.InterruptException) as error:
+        if "interrupted" in str(error).lower():  # the engine takes Ctrl-C for its own
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _filled(cells: NDArray[np.generic]) -> Cells:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import logging
+import signal
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -78,6 +79,10 @@ def pre_fork(arbiter: Arbiter, worker: Worker) -> None:
 
 def post_fork(arbiter: Arbiter, worker: Worker) -> None:  # noqa: ARG001 - gunicorn's shape
     """In the worker: take the number, and remember the master while it surely lives."""
+    # Until the worker sets its own, it has the master's handlers: an early signal would be noted
+    # and forgotten, and an early Ctrl-C make it halt the other workers as if it were the master.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     claim_worker_slot(worker.slot, worker.ppid)
 
 

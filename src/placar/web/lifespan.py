@@ -14,7 +14,12 @@ from placar.settings import worker_slot
 from placar.web.memory import keep_memory_lean
 from placar.web.server import ensure_key
 from placar.web.state import AppState
-from placar.web.stopping import listening_hosts, running_server, set_when_stopping
+from placar.web.stopping import (
+    listening_hosts,
+    running_server,
+    set_when_stopping,
+    stop_on_quit,
+)
 from placar.web.ticker import Ticker
 
 _log = logging.getLogger(__name__)
@@ -28,6 +33,9 @@ def lifespan_of(state: AppState) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - the framework's shape
         keep_memory_lean()
+        server = running_server()
+        if server is not None:
+            stop_on_quit(server)
         await asyncio.to_thread(_open, state)
         ticker = Ticker(state)
         ticker.start()

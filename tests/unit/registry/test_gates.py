@@ -60,9 +60,22 @@ def test_a_clearly_worse_auc_is_refused() -> None:
 def test_a_worse_log_loss_is_refused() -> None:
     assert gate(a_candidate(log_loss=0.55), a_manifest()).passed
     verdict = gate(a_candidate(log_loss=0.56), a_manifest())
-    assert verdict.reasons == (
-        "Its log loss is more than 10% worse: 0.5600; the champion has 0.5000.",
-    )
+    (reason,) = verdict.reasons
+    assert reason.startswith("Its log loss is 94 % of what the base rate alone has; the champion's")
+
+
+def test_test_parts_with_other_base_rates_compare() -> None:
+    """A rarer outcome has a lower loss, whoever predicts it."""
+    rare = msgspec.structs.replace(a_manifest().metrics, base_rate=0.05, log_loss=0.16)
+    champion = msgspec.structs.replace(a_manifest(), metrics=rare)
+    assert gate(a_candidate(log_loss=0.5), champion).passed
+    assert not gate(a_candidate(log_loss=0.59), champion).passed
+
+
+def test_figures_of_the_latest_rows_do_not_compare_with_those_of_any() -> None:
+    training = msgspec.structs.replace(a_manifest().training, split="time")
+    champion = msgspec.structs.replace(a_manifest(auc=0.95), training=training)
+    assert gate(a_manifest(auc=0.8), champion).passed
 
 
 def test_another_target_is_refused_and_nothing_else_compared() -> None:

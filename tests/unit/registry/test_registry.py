@@ -68,9 +68,17 @@ def test_two_models_have_versions_of_their_own(scene: Scene) -> None:
     scene.version("loans", seed=0)
     scene.version("cards", seed=0)
     assert [model.name for model in scene.registry.models()] == ["loans", "cards"]
-    assert scene.registry.default_model(None) == "loans"
-    assert scene.registry.default_model("cards") == "cards"
     assert len(scene.registry.versions("cards")) == 1
+
+
+def test_the_first_model_that_was_promoted_answers(scene: Scene) -> None:
+    loans, cards = scene.version("loans", seed=0), scene.version("cards", seed=0)
+    assert scene.registry.default_model(None) is None
+    assert scene.registry.default_model("cards") == "cards"
+    scene.registry.promote("cards", cards)
+    assert scene.registry.default_model(None) == "cards"
+    scene.registry.promote("loans", loans)  # the older model
+    assert scene.registry.default_model(None) == "cards"
 
 
 def test_a_package_of_another_model_is_refused(scene: Scene, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from placar.errors import (
     TableNotFound,
 )
 from placar.package.run_folder import Progress
+from placar.runs.interrupts import Interrupts
 from placar.runs.request import RunRequest
 from placar.runs.service import RunService
-from run_scenes import Scene, a_scene, eventually, folder_of, gone, pids
+from run_scenes import FAST, Scene, a_scene, eventually, folder_of, gone, pids
 
 
 @pytest.fixture
@@ -181,37 +183,42 @@ def test_a_queued_run_is_cancelled_on_the_spot(scene: Scene) -> None:
 def test_interrupting_the_follower_cancels_the_run(scene: Scene) -> None:
     service = scene.service("hangs")
     run = service.request(scene.spec(), origin="test")
+    interrupts = Interrupts()
 
     def interrupt(step: Progress) -> None:
         if step.stage == "fit":
-            raise KeyboardInterrupt
+            interrupts.count = 1
 
-    assert service.follow(run.id, interrupt).status == "cancelled"
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Interrupts are heard: a shell starts what it puts into the background deaf to them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+    assert service.follow(run.id, interrupt, interrupts).status == "cancelled"
 
 
-@pytest.mark.usefixtures("interruptible")
-def test_a_real_interrupt_does_too_and_a_second_one_hurries(scene: Scene) -> None:
-    service = scene.service("hangs")
+def test_an_interrupt_before_the_launch_cancels_the_run(scene: Scene) -> None:
+    service = scene.service("succeeds")
+    run = service.request(scene.spec(), origin="test")
+    interrupts = Interrupts()
+    interrupts.count = 1
+    assert service.follow(run.id, None, interrupts).status == "cancelled"
+    assert scene.registry.models() == ()
+
+
+def test_real_signals_are_counted_and_a_second_one_hurries(scene: Scene) -> None:
+    patient = replace(FAST, grace=60.0)
+    service = scene.service("hangs", timing=patient)
     run = service.request(scene.spec(), origin="test")
 
     def press() -> None:
         pids(run)
-        for _ in range(2):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
             threading.Event().wait(0.1)
 
+    before = signal.getsignal(signal.SIGTERM)
     presser = threading.Thread(target=press)
-    presser.start()
-    assert service.follow(run.id).status == "cancelled"
-    presser.join()
+    with Interrupts() as interrupts:
+        presser.start()
+        assert service.follow(run.id, None, interrupts).status == "cancelled"
+        presser.join()
+    assert signal.getsignal(signal.SIGTERM) is before
     assert all(gone(pid) for pid in pids(run))
 
 

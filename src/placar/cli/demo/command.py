@@ -43,11 +43,14 @@ def demo(
         version = _train(work)
         if not serve:
             return
-        key = _fresh_key(work)
+        key = work.keys.create(KEY_NAME, ("read", "score", "train"))
         folder = work.packages.path(version)
         golden = msgspec.json.decode((folder / GOLDEN_FILE).read_bytes(), type=Golden)
         report = (folder / REPORT_FILE).absolute().as_uri()
-    raise typer.Exit(_serve(settings, _advice(settings, key, golden, report)))
+    code = _serve(settings, _advice(settings, key.secret, golden, report))
+    with workspace(settings) as work:
+        work.keys.revoke(key.id)  # only hashes are kept: no later demo could show it again
+    raise typer.Exit(code)
 
 
 def _train(work: Workspace) -> str:
@@ -65,14 +68,6 @@ def _train(work: Workspace) -> str:
         run = follow_run(work, spec, promote=True, quiet=False)
     print_verdict(work, run)
     return run.version or ""
-
-
-def _fresh_key(work: Workspace) -> str:
-    """Replace the demo's key: only hashes are kept, so an earlier one cannot be shown again."""
-    for key in work.keys.active():
-        if key.name == KEY_NAME:
-            work.keys.revoke(key.id)
-    return work.keys.create(KEY_NAME, ("read", "score", "train")).secret
 
 
 def _advice(settings: Settings, key: str, golden: Golden, report: str) -> str:
@@ -103,9 +98,10 @@ Ctrl-C ends it.
 
 def _serve(settings: Settings, advice: str) -> int:
     """Run the service as a child, print the advice once it is ready, and wait for its end."""
-    service = subprocess.Popen(server_command(settings), env=service_environment())
     # The terminal sends Ctrl-C to the service as well; it shuts down and we wait for it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    environment = service_environment() | {"PLACAR_MODEL": MODEL}
+    service = subprocess.Popen(server_command(settings), env=environment)
     # gunicorn takes SIGHUP for "reload", so a closed terminal would leave it behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: service.terminate())
