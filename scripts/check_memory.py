@@ -13,8 +13,9 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent / "src"))
 
 from placar.box.report import measure_box
-from placar.errors import ConfigurationError
-from placar.settings import Settings, read_settings
+from placar.errors import ConfigurationError, DiskFull
+from placar.settings import read_settings
+from placar.store.home import make_home
 
 FAILED = 1
 WRONG_USE = 2
@@ -32,19 +33,13 @@ def main(arguments: list[str]) -> int:
         print(f"placar: {error.sentence}", file=sys.stderr)
         return WRONG_USE
     try:
-        make_folders(settings)
-    except OSError as error:
-        print(f"placar: PLACAR_HOME cannot be written to: {error.strerror}.", file=sys.stderr)
+        make_home(settings)
+    except DiskFull as error:
+        print(f"placar: {error.sentence}", file=sys.stderr)
         return FAILED
     report = measure_box(settings)
     print(report.as_text(), flush=True)
     return FAILED if "--strict" in arguments and not report.fits else 0
-
-
-def make_folders(settings: Settings) -> None:
-    """Make what the service writes to."""
-    for folder in (settings.packages, settings.runs, settings.tables, settings.metrics):
-        folder.mkdir(parents=True, exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ environment wins over the file; a bad value is a ConfigurationError that names i
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from pathlib import Path
@@ -29,6 +30,8 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _WORKER_SLOT = "PLACAR_WORKER_SLOT"
 _WORKER_MASTER = "PLACAR_WORKER_MASTER"
+_SHOWN_KEY = "PLACAR_KEY"
+"""What the commands in ``/docs`` and the README call a caller's key."""
 
 _SECRETS = frozenset({"PLACAR_ADMIN_KEY", "PLACAR_DATABASE_URL"})
 _PASSED_ON = re.compile(
@@ -42,7 +45,10 @@ def parse_size(text: object) -> int:
     match = _SIZE.match(str(text))
     if match is None:
         raise ValueError("write a size such as 256MB or 1.5GB")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    size = int(float(match[1]) * _UNITS[match[2].upper()])
+    if size == 0:
+        raise ValueError("write a size above 0")
+    return size
 
 
 def parse_duration(text: object) -> float:
@@ -50,7 +56,10 @@ def parse_duration(text: object) -> float:
     match = _DURATION.match(str(text))
     if match is None:
         raise ValueError("write a duration such as 60s, 5m or 1h")
-    return float(match[1]) * _SECONDS[(match[2] or "s").lower()]
+    seconds = float(match[1]) * _SECONDS[(match[2] or "s").lower()]
+    if seconds == 0:
+        raise ValueError("write a duration above 0")
+    return seconds
 
 
 Size = Annotated[int, BeforeValidator(parse_size)]
@@ -62,6 +71,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="PLACAR_",
+        env_ignore_empty=True,  # how platforms write "not set"
         frozen=True,
         extra="forbid",
         toml_file="placar.toml",
@@ -186,6 +196,18 @@ def read_settings(**overrides: object) -> Settings:
             "placar.toml cannot be read: " + type(error).__name__ + ".",
             way_out="It must be a TOML file in UTF-8; see placar.toml.example.",
         ) from None
+
+
+def unknown_variables() -> dict[str, str | None]:
+    """Return the environment's ``PLACAR_*`` that nobody reads, each with what it may mean."""
+    known = {f"PLACAR_{name.upper()}" for name in Settings.model_fields}
+    own = {_WORKER_SLOT, _WORKER_MASTER, _SHOWN_KEY}
+    unknown = sorted(n for n in os.environ if n.startswith("PLACAR_") and n not in known | own)
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.75)), None)
+        for name in unknown
+        if not name.startswith("PLACAR_TEST_")
+    }
 
 
 def _setting_name(field: str) -> str:

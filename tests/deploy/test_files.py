@@ -136,7 +136,7 @@ def test_every_value_in_env_render_can_be_used(
 ) -> None:
     del clean
     for name, value in variables(ROOT / ".env.render", commented=True).items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, value or "a long random text")
     shows_the_defaults(read_settings())
 
 

@@ -30,7 +30,7 @@ REQUEST = {"table": "loans.csv", "target": "Status", "positive": "bad", "model":
 @pytest.fixture
 def tables(settings: Settings) -> Path:
     """The tables folder, with a part of the demo's loans."""
-    settings.tables.mkdir()
+    settings.tables.mkdir(exist_ok=True)
     source = resources.files("placar.cli.demo") / "credit_data.csv"
     lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
     (settings.tables / "loans.csv").write_text("".join(lines[:1500]))

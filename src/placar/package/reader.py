@@ -86,6 +86,19 @@ def read_manifest(folder: Path) -> Manifest:
     return _decode_manifest(_read(folder, MANIFEST_FILE))
 
 
+def read_file(folder: Path, name: str) -> bytes:
+    """Return one file of a package, verified.
+
+    Raises:
+        PackageDamaged: it is missing, or does not have its hash; or the manifest cannot be read.
+        PackageTooNew: the format is later than this Placar's.
+    """
+    digest = read_manifest(folder).files.get(name)
+    if digest is None:
+        raise PackageDamaged(f"The manifest does not list {name}.")
+    return _verified(folder, name, digest)
+
+
 def _decode_manifest(text: bytes) -> Manifest:
     try:
         number = msgspec.json.decode(text, type=_Format).format

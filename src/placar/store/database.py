@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy import Connection, Engine, RowMapping
 
-from placar.errors import DiskFull
 from placar.settings import Settings
 from placar.store.engine import WRITES, database_file, make_engine, translated
+from placar.store.home import make_database_file, make_home
 from placar.store.migrate import bring_up_to_date
 
 
@@ -40,13 +40,9 @@ class Store:
         """
         engine = make_engine(settings.database)
         file = database_file(engine)
-        try:
-            # Tables hold people's data: nobody else has business in a home that we make.
-            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if file is not None:
-                file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DiskFull(f"PLACAR_HOME could not be made: {error.strerror}.") from error
+        make_home(settings)
+        if file is not None:
+            make_database_file(file)
         try:
             with translated():
                 bring_up_to_date(engine)
@@ -77,15 +73,6 @@ class Store:
             connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
                 yield connection
-
-    def ping(self) -> None:
-        """Ask the database for an answer, any answer.
-
-        Raises:
-            StoreUnavailable: there is none.
-        """
-        with self.read() as connection:
-            connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
         """Close every connection."""

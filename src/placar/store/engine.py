@@ -18,6 +18,20 @@ from placar.errors import ConfigurationError, DiskFull, StoreUnavailable
 WRITES = "placar_writes"
 """Execution option of a connection that is going to write."""
 
+_CANNOT_WRITE = frozenset(
+    f"SQLITE_{name}"
+    for name in (
+        "IOERR_FSYNC",
+        "IOERR_SHMMAP",
+        "IOERR_SHMOPEN",
+        "IOERR_SHMSIZE",
+        "IOERR_TRUNCATE",
+        "IOERR_WRITE",
+        "READONLY",
+        "READONLY_DIRECTORY",
+    )
+)
+
 _PATIENCE = 5
 """Seconds to wait for a lock, a connection or the server."""
 
@@ -85,6 +99,7 @@ def _create(url: URL, *, pool_pre_ping: bool = False, connect_args: dict[str, fl
             pool_timeout=_PATIENCE,
             pool_pre_ping=pool_pre_ping,
             connect_args=connect_args,
+            hide_parameters=True,  # in errors: they are people's specs and digests of keys
         )
     except ImportError:
         raise ConfigurationError(
@@ -127,8 +142,11 @@ def translated() -> Iterator[None]:
 
 def _named(original: BaseException | None) -> StoreUnavailable | DiskFull:
     name = getattr(original, "sqlite_errorname", "")
-    if name == "SQLITE_FULL":
-        return DiskFull("The store could not write: the disk is full.")
+    if name == "SQLITE_FULL" or name in _CANNOT_WRITE:
+        return DiskFull(
+            "The store could not write: its disk is full, or does not let us.",
+            way_out="Free some space, or check the permissions of PLACAR_HOME.",
+        )
     if name.startswith("SQLITE_BUSY"):
         return StoreUnavailable(
             "The store is locked by another process.", way_out="Try again in a moment."

@@ -16,7 +16,7 @@ from placar.settings import Settings
 from placar.web.address import Address
 from placar.web.operations import OPERATIONS
 from placar.web.problems import status_of
-from placar.web.schemas import example_row, feature_texts, prediction_example
+from placar.web.schemas import feature_texts, prediction_example, telling_row
 from placar.web.wire import encode_json
 
 _ORDER = ("Score", "Runs", "Models", "Service")
@@ -76,7 +76,7 @@ def docs_page(
 
 def _champion(scorer: Scorer, base: str) -> dict[str, object]:
     manifest = scorer.manifest
-    row = encode_json(example_row(manifest.signature)).decode()
+    row = encode_json(telling_row(manifest)).decode()
     lines = (
         f"curl -s {shlex.quote(f'{base}/predict?reasons={_REASONS}')}",
         '-H "X-API-Key: $PLACAR_KEY"',

@@ -12,8 +12,8 @@ from placar import __version__
 from placar.runs.request import RunRequest
 from placar.scoring.scorer import Scorer
 from placar.web.address import Address
-from placar.web.operations import OPERATIONS, PARTS, Operation, Parameter, Row, TextParameter
-from placar.web.schemas import Json, example_row, prediction_example, row_schema
+from placar.web.operations import OPERATIONS, PARTS, Operation, Parameter, Row, Rows, TextParameter
+from placar.web.schemas import Json, prediction_example, row_schema, telling_row
 from placar.web.wire import WireIssue
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
@@ -123,9 +123,11 @@ def _content(kind: type, address: Address, champion: Scorer | None) -> Json:
     schema: Json = {"$ref": _REFERENCE.format(name=kind.__name__)}
     if named and kind is Row:
         return {"schema": {"type": "object"}}
+    if named and kind is Rows:
+        return {"schema": _rows_schema({"type": "object"})}
     content: Json = {"schema": schema}
     if champion is not None and not named:
-        row = example_row(champion.manifest.signature)
+        row = telling_row(champion.manifest)
         examples: dict[str, object] = {
             "Row": row,
             "Rows": {"rows": [row]},
@@ -145,12 +147,17 @@ def _schemas(addresses: list[Address], champion: Scorer | None) -> Json:
     _, components = msgspec.json.schema_components(structs, ref_template=_REFERENCE)
     schemas: Json = {**components}
     schemas["Row"] = row_schema(champion.manifest.signature) if champion else {"type": "object"}
-    schemas["Rows"] = {
-        "type": "object",
-        "properties": {"rows": {"type": "array", "items": {"$ref": _REFERENCE.format(name="Row")}}},
-        "required": ["rows"],
-    }
+    schemas["Rows"] = _rows_schema({"$ref": _REFERENCE.format(name="Row")})
     return schemas
+
+
+def _rows_schema(row: Json) -> Json:
+    return {
+        "type": "object",
+        "properties": {"rows": {"type": "array", "items": row}},
+        "required": ["rows"],
+        "additionalProperties": False,
+    }
 
 
 def _path_parameter(name: str) -> Json:
@@ -176,7 +183,4 @@ def _query_parameter(parameter: Parameter | TextParameter) -> Json:
 def _parameter_schema(parameter: Parameter | TextParameter) -> Json:
     if isinstance(parameter, TextParameter):
         return {"type": "string"}
-    schema: Json = {"type": "integer", "minimum": parameter.low}
-    if parameter.high is not None:
-        schema["maximum"] = parameter.high
-    return schema
+    return {"type": "integer", "minimum": parameter.low, "maximum": parameter.high}

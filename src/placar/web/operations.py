@@ -13,7 +13,7 @@ import msgspec
 from placar.runs.request import RunRequest
 from placar.web.routes.batch import RejectedRow, RowPrediction
 from placar.web.routes.predict import MOST_REASONS, Prediction
-from placar.web.routes.runs import MOST_RUNS
+from placar.web.routes.runs import FARTHEST, MOST_RUNS
 from placar.web.views import (
     ModelDetail,
     ModelList,
@@ -72,7 +72,7 @@ class Parameter:
 
     name: str
     low: int
-    high: int | None
+    high: int
     about: str
 
 
@@ -157,7 +157,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Runs",
         "Read a run's log, also while it runs; X-Next-Offset says where to go on.",
         "text/plain",
-        parameters=(Parameter("offset", 0, None, "First byte."),),
+        parameters=(Parameter("offset", 0, FARTHEST, "First byte."),),
         refusals=(404, 422, 503),
     ),
     ("GET", "/runs/{run}/events"): Operation(
@@ -167,7 +167,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         refusals=_LOOKING,
     ),
     ("POST", "/runs/{run}/cancel"): Operation(
-        "Runs", "End a run; nothing of it is published.", RunView, 202, refusals=(404, 409, 503)
+        "Runs",
+        "End a run; nothing of it is published.",
+        RunView,
+        202,
+        refusals=(404, 409, 503, 507),
     ),
     ("GET", "/models"): Operation("Models", "List models.", ModelList, refusals=(503,)),
     ("GET", "/models/{model}"): Operation(
@@ -186,10 +190,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Models",
         "Make a version the champion, in every worker within two seconds.",
         VersionView,
-        refusals=(404, 409, 503),
+        refusals=(404, 409, 503, 507),
     ),
     ("POST", "/models/{model}/rollback"): Operation(
-        "Models", "Go back to the champion before.", VersionView, refusals=(404, 409, 503)
+        "Models", "Go back to the champion before.", VersionView, refusals=(404, 409, 503, 507)
     ),
     ("GET", "/metrics"): Operation(
         "Service", "Counters of all workers, for Prometheus.", "text/plain"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from placar.package.manifest import Manifest
 from placar.scoring.scorer import Scorer
 from placar.signature.model import Boolean, Categorical, Feature, Moment, Numeric, Signature
 from placar.web.wire import encode_json
 
 Json = dict[str, object]
+
+_UNUSUAL = 3
+"""Features of an example that are not typical."""
 
 _MOST_SHOWN = 12
 """Categories named in words; the schema's examples have no more either."""
@@ -28,8 +33,33 @@ class FeatureText:
 
 
 def example_row(signature: Signature) -> Json:
-    """Return a row that the model takes."""
+    """Return the typical row, which the model takes."""
     return {feature.name: _example(feature) for feature in signature.features}
+
+
+def telling_row(manifest: Manifest) -> Json:
+    """Return a row that is typical but for what matters most: its score has reasons."""
+    row = example_row(manifest.signature)
+    important = {one.feature for one in manifest.importance[:_UNUSUAL]}
+    edges = {one.column: one.edges for one in manifest.reference}
+    for feature in manifest.signature.features:
+        if feature.name in important:
+            row[feature.name] = _unusual(feature, edges.get(feature.name, ()))
+    return row
+
+
+def _unusual(feature: Feature, deciles: Sequence[float]) -> object:
+    """Return a value that is not the typical one, but not rare: the last decile, another level."""
+    match feature:
+        case Numeric():
+            value = deciles[-1] + feature.origin if deciles else feature.high
+            return round(value) if feature.whole else float(f"{value:.4g}")
+        case Categorical(vocabulary=(_, second, *_)):
+            return second
+        case Boolean():
+            return not feature.example
+        case _:
+            return _example(feature)
 
 
 def row_schema(signature: Signature) -> Json:
@@ -48,8 +78,8 @@ def row_schema(signature: Signature) -> Json:
 
 
 def prediction_example(scorer: Scorer, reasons: int = 0) -> Json:
-    """Return the true answer to the example row."""
-    answer = scorer.score_row(example_row(scorer.manifest.signature), reasons)
+    """Return the true answer to the telling row."""
+    answer = scorer.score_row(telling_row(scorer.manifest), reasons)
     given = {"reasons": answer.reasons} if reasons else {}
     return {
         "prediction_id": "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071",

@@ -7,6 +7,7 @@ plain uvicorn.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,12 +17,16 @@ from typing import NoReturn
 
 from placar.box.limits import memory_limit
 from placar.box.sizing import default_workers
-from placar.errors import ConfigurationError, DiskFull, PlacarError
-from placar.settings import Settings
+from placar.errors import ConfigurationError, PlacarError
+from placar.settings import Settings, unknown_variables
 from placar.store.database import Store
 from placar.store.keys import SCOPES, KeyStore
 from placar.web.services import Services
 
+_log = logging.getLogger(__name__)
+
+_SHORTEST_KEY = 16
+"""Characters of the administrator's key on a public address."""
 _WRONG_USE = 2
 _FAILED = 1
 
@@ -49,19 +54,41 @@ def prepare(settings: Settings, hosts: Iterable[str]) -> Store:
         hosts: addresses that will be listened on; a path of a socket counts as local.
 
     Raises:
-        ConfigurationError: a public address without any key.
+        ConfigurationError: a public address without any key, or with a short one.
         DiskFull: the home cannot be made or written to.
         StoreUnavailable: the database cannot be reached.
     """
     services = Services.open(settings)
     try:
-        _make_folders(settings)
-        if not admin_key(settings) and not services.keys.active():
-            ensure_key(services.keys, hosts)
+        key, listening = admin_key(settings), list(hosts)
+        if key:
+            _refuse_a_short_key(key, listening)
+        elif not services.keys.active():
+            ensure_key(services.keys, listening)
+        _warn(settings, services)
         services.rehearse()
     finally:
         services.close()
     return services.store
+
+
+def _warn(settings: Settings, services: Services) -> None:
+    """Log what is probably not meant, once, before the first request finds out."""
+    for name, meant in unknown_variables().items():
+        _log.warning("unknown_setting", extra={"setting": name, "did_you_mean": meant})
+    if services.registry.champion(settings.model) is None:
+        fields = {"model": settings.model, "home": str(settings.home.absolute())}
+        _log.warning("no_champion_yet", extra=fields)
+
+
+def _refuse_a_short_key(key: str, hosts: Iterable[str]) -> None:
+    public = [host for host in hosts if not is_local(host)]
+    if public and len(key) < _SHORTEST_KEY:
+        raise ConfigurationError(
+            f"The service would listen on {public[0] or 'every address'} with a PLACAR_ADMIN_KEY "
+            f"of fewer than {_SHORTEST_KEY} characters.",
+            way_out="Choose a long random one: `openssl rand -hex 24` prints one.",
+        )
 
 
 def admin_key(settings: Settings) -> str:
@@ -143,11 +170,3 @@ def free_slot(taken: Iterable[int]) -> int:
     """
     used = set(taken)
     return next(number for number in range(len(used) + 1) if number not in used)
-
-
-def _make_folders(settings: Settings) -> None:
-    try:
-        for folder in (settings.packages, settings.runs, settings.tables, settings.metrics):
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskFull(f"PLACAR_HOME cannot be written to: {error.strerror}.") from error

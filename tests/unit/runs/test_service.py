@@ -289,7 +289,7 @@ def test_the_first_retrain_needs_a_table_and_gets_the_default_name(scene: Scene)
         service.request(RunRequest(target="y"), origin="http")
     with pytest.raises(TableNotFound):
         service.request(RunRequest(target="y", table="../placar.db"), origin="http")
-    scene.settings.tables.mkdir()
+    scene.settings.tables.mkdir(exist_ok=True)
     (scene.settings.tables / "t.csv").write_text("y\n")
     spec = service.spec_for_retrain(None, RunRequest(table="t.csv", target="y"))
     assert (spec.model, spec.seed) == ("default", 0)

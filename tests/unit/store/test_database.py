@@ -27,9 +27,15 @@ def test_opening_makes_the_home_and_the_newest_schema(tmp_path: Path) -> None:
         assert connection.execute(text("SELECT value FROM generation")).scalars().all() == [0]
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
-    store.ping()
     store.close()
     assert (tmp_path / "deep" / "home").stat().st_mode & 0o777 == 0o700
+
+
+def test_in_a_home_that_others_may_look_into_they_find_nothing_to_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Store.open(Settings(home=tmp_path)).close()
+    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    assert {modes[name] for name in ("placar.db", "packages", "runs", "tables", "metrics")} == {0}
 
 
 def test_the_migrations_make_what_the_schema_says(tmp_path: Path) -> None:
@@ -52,7 +58,8 @@ import sys
 from pathlib import Path
 from placar.settings import Settings
 from placar.store.database import Store
-Store.open(Settings(home=Path(sys.argv[1]))).ping()
+from placar.store.models import ModelStore
+ModelStore(Store.open(Settings(home=Path(sys.argv[1])))).generation()
 print("alembic" in sys.modules)
 """
 
@@ -114,7 +121,7 @@ def test_postgresql_by_any_of_its_names_uses_one_driver() -> None:
 
 def test_a_home_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DiskFull, match="PLACAR_HOME could not be made: Not a directory"):
+    with pytest.raises(DiskFull, match="cannot be written to: Not a directory"):
         Store.open(Settings(home=tmp_path / "file" / "home"))
 
 

@@ -19,7 +19,7 @@ from placar.signature.model import Categorical, Moment, Numeric
 from placar.web.address import Address
 from placar.web.operations import OPERATIONS
 from placar.web.schemas import example_row, feature_texts, row_schema
-from web_scenes import KEY, Service, running, settings_of
+from web_scenes import KEY, Service, add_version, running, settings_of
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +82,31 @@ async def test_the_example_commands_work(client: httpx.AsyncClient) -> None:
             assert url.startswith("http://placar.test/predict?")
             made, shown = response.json(), json.loads(answer)
             assert made | {"prediction_id": ""} == shown | {"prediction_id": ""}
+
+
+async def test_the_example_has_reasons(client: httpx.AsyncClient) -> None:
+    page = Page((await client.get("/docs")).text)
+    assert json.loads(page.code[1])["reasons"] != []
+
+
+async def test_behind_a_proxy_that_ends_tls_commands_do_not_send_keys_in_clear(
+    client: httpx.AsyncClient,
+) -> None:
+    page = Page((await client.get("/docs", headers={"X-Forwarded-Proto": "https"})).text)
+    assert all("https://placar.test/predict" in command for command in (page.code[0], page.code[2]))
+
+
+async def test_pages_follow_the_champion_and_the_readers_address(service: Service) -> None:
+    client = service.client
+    first = (await client.get("/docs")).text
+    for number in range(20):  # whoever forges addresses fills no memory
+        page = (await client.get("/docs", headers={"Host": f"h{number}.test"})).text
+        assert f"http://h{number}.test/predict" in page
+    other = add_version(service.state.settings, seed=1)
+    service.state.keeper.refresh(service.state.services)
+    second = (await client.get("/docs")).text
+    assert other[:12] in second
+    assert other[:12] not in first
 
 
 async def test_every_feature_and_address_is_shown(service: Service, version: str) -> None:

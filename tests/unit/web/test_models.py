@@ -9,7 +9,9 @@ import pytest
 
 from factories import a_row
 from placar.package.manifest import REPORT_FILE
+from placar.scoring.scorer import Scorer
 from placar.settings import Settings
+from placar.web.services import Services
 from web_scenes import Service, add_version, damage, running
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +56,14 @@ async def test_the_report_is_shown_with_its_own_policy(
     assert "style-src 'unsafe-inline'" in policy
     assert "script-src" not in policy
     assert "default-src 'none'" in policy
+
+
+async def test_a_report_that_was_changed_is_not_shown(
+    settings: Settings, client: httpx.AsyncClient, version: str
+) -> None:
+    (settings.packages / version / REPORT_FILE).write_text("<h1>Another report.</h1>")
+    response = await client.get(f"/models/loans/versions/{version[:12]}/report")
+    assert (response.status_code, response.json()["type"]) == (409, "/docs#package_damaged")
 
 
 async def test_a_missing_report_is_a_problem(
@@ -145,3 +155,63 @@ async def test_the_setting_names_the_model_that_answers(settings: Settings, vers
         assert await answering(service.client) == houses[:12]
     async with running(settings) as service:
         assert await answering(service.client) == version[:12]
+
+
+async def test_a_refused_champion_answers_once_its_files_are_back(
+    service: Service, settings: Settings, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = add_version(settings, seed=1)
+    hidden = settings.packages / "hidden"
+    (settings.packages / other).rename(hidden)
+    service.state.keeper.refresh(service.state.services)
+    assert await answering(service.client) == version[:12]
+    hidden.rename(settings.packages / other)
+    service.state.keeper.refresh(service.state.services)
+    assert await answering(service.client) == version[:12]  # not at every tick
+    service.state.keeper._retry_at = 0.0
+    service.state.keeper.refresh(service.state.services)
+    assert await answering(service.client) == other[:12]
+    assert (await service.client.get("/ready")).json()["notes"] == []
+
+
+async def test_another_models_damaged_champion_gives_way_to_the_one_before(
+    service: Service, settings: Settings
+) -> None:
+    versions = [add_version(settings, seed=seed, model="houses") for seed in (1, 2)]
+    damage(settings, versions[1])
+    answer = await service.client.post("/models/houses/predict", json=a_row())
+    assert (answer.status_code, answer.json()["version"]) == (200, versions[0][:12])
+    damage(settings, versions[0])
+    service.state.shelf._scorers.clear()
+    refused = await service.client.post("/models/houses/predict", json=a_row())
+    assert (refused.status_code, refused.json()["type"]) == (409, "/docs#package_damaged")
+
+
+async def test_a_champion_promoted_while_the_one_before_is_loaded_answers_next(
+    service: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is loading must not put the old one under the model's name for good."""
+    client, shelf = service.client, service.state.shelf
+    add_version(settings, seed=1, model="houses")
+    load = shelf._load
+
+    def slowly(services: Services, model: str, version: str | None) -> Scorer:
+        found = load(services, model, version)
+        if version is None and not later:
+            later.append(add_version(settings, seed=2, model="houses"))
+            service.state.keeper.refresh(services)
+            shelf.at_hand("houses", None)  # another request looks meanwhile
+        return found
+
+    later: list[str] = []
+    monkeypatch.setattr(shelf, "_load", slowly)
+    await client.post("/models/houses/predict", json=a_row())
+    answer = await client.post("/models/houses/predict", json=a_row())
+    assert answer.json()["version"] == later[0][:12]
+
+
+async def test_a_setting_that_names_no_model_is_said(settings: Settings) -> None:
+    async with running(settings.model_copy(update={"model": "laons"})) as service:
+        answer = await service.client.post("/predict", json=a_row())
+    assert (answer.status_code, answer.json()["type"]) == (503, "/docs#no_champion")
+    assert "laons, which PLACAR_MODEL names" in answer.json()["detail"]

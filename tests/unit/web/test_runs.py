@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 def settings(tmp_path: Path, made: tuple[Path, str]) -> Settings:
     home = tmp_path / "home"
     shutil.copytree(made[0], home)
-    (home / "tables").mkdir()
+    (home / "tables").mkdir(exist_ok=True)
     (home / "tables" / "loans.csv").write_text("Status\n")
     return settings_of(home, training_target="Status", model="loans")
 

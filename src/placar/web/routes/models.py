@@ -6,9 +6,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from placar.errors import PackageDamaged
 from placar.package.manifest import REPORT_FILE
-from placar.package.reader import read_manifest
+from placar.package.reader import read_file, read_manifest
 from placar.store.records import VersionRecord
 from placar.web.address import CALLER
 from placar.web.state import AppState
@@ -87,10 +86,7 @@ class ModelRoutes:
     def _report(self, model: str, version: str) -> bytes:
         services = self._state.services
         record = services.registry.version(model, version)
-        try:
-            return (services.packages.path(record.version) / REPORT_FILE).read_bytes()
-        except OSError as error:
-            raise PackageDamaged("The version's report is missing.") from error
+        return read_file(services.packages.path(record.version), REPORT_FILE)
 
     def _promote(self, model: str, version: str, actor: str) -> VersionRecord:
         services = self._state.services

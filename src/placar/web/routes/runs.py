@@ -26,7 +26,7 @@ NEXT_OFFSET = "X-Next-Offset"
 
 _LARGEST_REQUEST = 64 * 1024
 _LONGEST_KEY = 255
-_FARTHEST = 2**40
+FARTHEST = 2**40
 
 
 class RunRoutes:
@@ -67,7 +67,7 @@ class RunRoutes:
 
     async def log(self, request: Request) -> Response:
         """``GET /runs/{run}/log``: text from ``?offset=`` on, and where to go on from."""
-        offset = whole_number(query(request.scope, ("offset",)), "offset", 0, _FARTHEST, 0)
+        offset = whole_number(query(request.scope, ("offset",)), "offset", 0, FARTHEST, 0)
         text, following = await run_in_threadpool(
             self._state.services.runs.log, request.path_params["run"], offset
         )
