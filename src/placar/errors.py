@@ -184,7 +184,9 @@ class AccessError(PlacarError):
 class NotAuthenticated(AccessError):
     """No valid API key came with the request."""
 
-    way_out = "Send it as `X-API-Key: …` or `Authorization: Bearer …`."
+    way_out = (
+        "Send one as `X-API-Key: …` or `Authorization: Bearer …`; `placar keys create` makes one."
+    )
 
 
 class NotAllowed(AccessError):
@@ -240,7 +242,7 @@ class Conflict(PlacarError):
 class RunAlreadyActive(Conflict):
     """A run is already active; one runs at a time."""
 
-    way_out = "Wait for it, follow it under /runs/{id}, or cancel it."
+    way_out = "Wait for it, or cancel it."
 
 
 class IllegalTransition(Conflict):

@@ -309,6 +309,7 @@ def test_a_full_disk_ends_the_run(scene: Scene) -> None:
 
 
 def test_a_disk_full_at_the_packages_ends_the_run(scene: Scene) -> None:
+    scene.settings.packages.rmdir()
     scene.settings.packages.write_text("a file in the way")
     assert error_of(scene.run("succeeds"))[:2] == ("failed", "disk_full")
     assert scene.registry.models() == ()

@@ -31,7 +31,9 @@ def list_(
     if as_json:
         print_json(facts)
         return
-    columns = ("run", "status", "model", "stage", "version", "requested", "seconds")
+    columns = ("run", "status", "model", "version", "requested")
+    for fact in facts:
+        fact["requested"] = str(fact["requested"])[:16].replace("T", " ")  # the zone is UTC
     print_rows(columns, [[fact[column] for column in columns] for fact in facts])
 
 

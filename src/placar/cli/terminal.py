@@ -16,7 +16,7 @@ from rich.text import Text
 from placar.errors import InvalidRow, PlacarError
 
 _WIDE = 1000
-_NEVER_CUT = frozenset({"run", "id", "version"})
+_NEVER_CUT = frozenset({"run", "id", "version", "status", "requested"})
 
 Advance = Callable[[float, str], None]
 """Called with the share that is done (0…1) and a short note."""
@@ -34,9 +34,11 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         table.add_column(title, overflow="fold", no_wrap=title in _NEVER_CUT)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    console = Console()
     # Without a terminal nobody needs lines to fit, and whoever reads wants whole cells.
-    console.print(table, width=None if console.is_terminal else _WIDE)
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
+    console.print(table)
+    if not rows:
+        typer.echo("none yet", err=True)
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

@@ -14,7 +14,7 @@ from placar.cli.workspace import Workspace, workspace
 from placar.errors import ConfigurationError, error_of
 from placar.package.manifest import REPORT_FILE, VERSION_LENGTH, Manifest, Metrics
 from placar.package.reader import read_manifest
-from placar.package.run_folder import Progress, RunSpec
+from placar.package.run_folder import Progress, RunFolder, RunSpec
 from placar.runs.interrupts import Interrupts
 from placar.settings import parse_duration, parse_size, read_settings
 from placar.store.records import RunRecord
@@ -28,9 +28,16 @@ class TrainingSummary(msgspec.Struct, frozen=True):
     run: str
     model: str
     version: str
+    target: str
+    positive: str
     promoted: bool
+    gate: tuple[str, ...]
+    """Why the gates did not promote it."""
+    verdict: str
+    notes: tuple[str, ...]
     metrics: Metrics
     package: str
+    report: str
     seconds: float
     peak_memory_mb: float
 
@@ -75,6 +82,7 @@ def train(
             print_json(summarise(work, run))
         else:
             print_verdict(work, run)
+            typer.echo(f"\n{next_step(work, run)}")
 
 
 def follow_run(work: Workspace, spec: RunSpec, *, promote: bool, quiet: bool) -> RunRecord:
@@ -107,49 +115,74 @@ def summarise(work: Workspace, run: RunRecord) -> TrainingSummary:
     """Return what a succeeded run made."""
     folder = work.packages.path(run.version or "")
     manifest = read_manifest(folder)
+    told = RunFolder(Path(run.folder)).read_report()
     return TrainingSummary(
         run=run.id,
         model=run.model,
         version=(run.version or "")[:VERSION_LENGTH],
+        target=manifest.signature.target.name,
+        positive=manifest.signature.target.positive,
         promoted=run.promoted,
+        gate=tuple(run.gate.splitlines()),
+        verdict=told.verdict if told else "",
+        notes=told.notes if told else (),
         metrics=manifest.metrics,
         package=str(folder),
+        report=str(folder / REPORT_FILE),
         seconds=round(run.seconds or 0.0, 2),
         peak_memory_mb=round((run.peak_memory or 0) / 1024**2, 1),
     )
 
 
 def print_verdict(work: Workspace, run: RunRecord) -> None:
-    """Print the verdict of a succeeded run in about ten lines."""
-    summary = summarise(work, run)
-    folder = work.packages.path(run.version or "")
-    manifest = read_manifest(folder)
-    metrics, target = summary.metrics, manifest.signature.target
-    facts = {
-        "model": f"{summary.model}, version {summary.version}",
-        "predicts": f"{target.name} = {target.positive}",
-        "features": _features(manifest),
-        "AUC": f"{metrics.auc:.3f}  (95 % within {metrics.auc_low:.3f} to {metrics.auc_high:.3f})",
-        "log loss": f"{metrics.log_loss:.4f}",
-        "KS": f"{metrics.ks:.3f}",
-        "calibration": f"Brier {metrics.brier:.4f}, expected error {metrics.ece:.3f}",
-        "tested on": f"{metrics.rows} rows that nothing was fitted on",
-        "took": f"{summary.seconds:.1f} s, {summary.peak_memory_mb:.0f} MB at most",
-        "promoted": "yes, it is the champion now"
-        if summary.promoted
-        else f"no: {run.gate or 'not asked to'}",
-        "report": folder / REPORT_FILE,
-    }
-    print_facts(facts)
+    """Print the verdict of a succeeded run, the figures, and what to do next."""
+    made = summarise(work, run)
+    metrics = made.metrics
+    typer.echo(f"{made.verdict}\n")
+    print_facts(
+        {
+            "model": f"{made.model}, version {made.version}",
+            "predicts": f"{made.target} = {made.positive}",
+            "features": _features(read_manifest(Path(made.package))),
+            "AUC": f"{metrics.auc:.3f}  (95 % within {metrics.auc_low:.3f} to "
+            f"{metrics.auc_high:.3f})",
+            "log loss": f"{metrics.log_loss:.4f}",
+            "KS": f"{metrics.ks:.3f}",
+            "calibration": f"Brier {metrics.brier:.4f}, expected error {metrics.ece:.3f}",
+            "tested on": f"{metrics.rows:,} rows that nothing was fitted on",
+            "took": f"{made.seconds:.1f} s, {made.peak_memory_mb:.0f} MB at most",
+            "promoted": _promoted(made),
+            "report": made.report,
+        }
+    )
+    for note in made.notes:
+        typer.echo(f"\nNote: {note}")
+
+
+def next_step(work: Workspace, run: RunRecord) -> str:
+    """Return what to do with the version that a run made."""
+    named = f"{run.model}@{(run.version or '')[:VERSION_LENGTH]}"
+    if not run.promoted:
+        return f"To let it answer all the same: placar models promote {named}"
     answering = work.registry.default_model(work.settings.model)
-    if summary.promoted and answering != summary.model:
-        typer.echo(
-            f"\n/predict answers with {answering}. For this one: PLACAR_MODEL={summary.model}, "
-            f"`placar serve --model {summary.model}`, or /models/{summary.model}/predict."
-        )
+    if answering == run.model:
+        return f"To serve it: placar serve --model {run.model}"
+    return (
+        f"/predict answers with {answering}. For this one: placar serve --model {run.model}, "
+        f"or /models/{run.model}/predict."
+    )
+
+
+def _promoted(made: TrainingSummary) -> str:
+    if made.promoted:
+        return "yes, it is the champion now"
+    return "no: " + (" ".join(made.gate) or "not asked to")
 
 
 def _features(manifest: Manifest) -> str:
     aside = [column.name for column in manifest.signature.set_aside]
     count = str(len(manifest.signature.features))
-    return f"{count} ({len(aside)} columns set aside: {', '.join(aside[:5])})" if aside else count
+    if not aside:
+        return count
+    columns = "1 column" if len(aside) == 1 else f"{len(aside):,} columns"
+    return f"{count} ({columns} set aside: {', '.join(aside[:5])}{', …' if len(aside) > 5 else ''})"  # noqa: PLR2004 - both the same five

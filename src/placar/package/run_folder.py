@@ -64,6 +64,17 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     way_out: str = ""
 
 
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run made, and what its report says of it in short."""
+
+    version: str
+    """SHA-256 of the package's manifest, all 64 digits."""
+    verdict: str
+    """Is the model any good, and how sure are we? One sentence."""
+    notes: tuple[str, ...] = ()
+    """What limits the verdict, and what is worth knowing of the table."""
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """``report.json``: the child's last word."""
 
@@ -75,6 +86,9 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """The last stage entered."""
     version: str | None = None
     """SHA-256 of the package's manifest, all 64 digits, when it succeeded."""
+    verdict: str = ""
+    notes: tuple[str, ...] = ()
+    """See ``Made``."""
     failure: Failure | None = None
 
 

@@ -99,7 +99,7 @@ def _check_columns(table: Table, work: OfflineScoring, scorer: Scorer) -> None:
         )
     if not set(names) & set(scorer.column_encoder.names):
         raise InvalidRow(
-            message="The table has none of the model's features.",
+            message=f"The table has none of the features of {scorer.model}.",
             way_out=f"They are: {', '.join(scorer.column_encoder.names[:_SHOWN])}.",
         )
     unknown = [name for name in work.keep if name not in names]

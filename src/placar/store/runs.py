@@ -309,7 +309,8 @@ class RunStore:
             raise RunAlreadyActive("Another run was active until just now.", way_out="Try again.")
         raise RunAlreadyActive(
             f"{active.id} is active; one run at a time.",
-            way_out=f"Wait for it, follow it under /runs/{active.id}, or cancel it.",
+            way_out=f"Look at it with GET /runs/{active.id} or `placar runs show {active.id}`; "
+            "it can be cancelled as well.",
             run_id=active.id,
         )
 

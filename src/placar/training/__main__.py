@@ -21,7 +21,7 @@ import msgspec
 
 from placar.box.confine import confine
 from placar.errors import PlacarError
-from placar.package.run_folder import Failure, RunFolder, RunReport, RunSpec
+from placar.package.run_folder import Failure, Made, RunFolder, RunReport, RunSpec
 from placar.training.ending import failure_of, write_report
 from placar.training.forked import in_fork
 from placar.training.lean import keep_out_unwanted
@@ -39,13 +39,13 @@ OpenBLAS (64 MB), stacks of the table engine's threads (8 MB each), what its all
 is really held is watched in ``forked.py``; this limit is for a sudden, single demand."""
 
 
-Half = Callable[[RunSpec, RunFolder, ProgressLog], str | None]
+Half = Callable[[RunSpec, RunFolder, ProgressLog], Made | None]
 
 
 class _Word(msgspec.Struct, frozen=True, kw_only=True):
     """What a fork has to say in the end."""
 
-    version: str | None = None
+    made: Made | None = None
     failure: Failure | None = None
 
 
@@ -89,16 +89,18 @@ def _run(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> RunReport:
     finally:
         # Before the report is written: on a full disk this makes the room for it.
         shutil.rmtree(folder.scratch, ignore_errors=True)
-    if word.version is None:
+    if word.made is None:
         # A package without a version would be taken for a whole one.
         shutil.rmtree(folder.package, ignore_errors=True)
     told = folder.read_progress()
     return RunReport(
-        succeeded=word.version is not None,
+        succeeded=word.made is not None,
         seconds=round(progress.seconds, 3),
         peak_memory=peak_memory(),
         stage=told[-1].stage if told else "read",
-        version=word.version,
+        version=word.made.version if word.made else None,
+        verdict=word.made.verdict if word.made else "",
+        notes=word.made.notes if word.made else (),
         failure=word.failure,
     )
 
@@ -106,7 +108,7 @@ def _run(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> RunReport:
 def _answered(half: Half, spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> bytes:
     """Do one half of the run in this process and return its word."""
     try:
-        word = _Word(version=half(spec, folder, progress))
+        word = _Word(made=half(spec, folder, progress))
     except Exception as error:
         word = _Word(failure=failure_of(error))
         # What Placar raised says enough; of anything else the log keeps the traceback.
@@ -126,7 +128,7 @@ def _read_table(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> None
     read_table(spec, folder, progress)
 
 
-def _make_package(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> str:
+def _make_package(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> Made:
     from placar.training.learning import make_package  # noqa: PLC0415
 
     return make_package(spec, folder, progress)

@@ -33,6 +33,11 @@ def _known(error: BaseException) -> PlacarError | None:
         return error
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return DiskFull(f"The run could not write: {error.strerror}.")
+    if isinstance(error, ModuleNotFoundError):
+        return ConfigurationError(
+            f"The library {error.name} is not installed here.",
+            way_out="Install what training needs: pip install -r requirements/training.txt.",
+        )
     text = str(error).lower()
     if isinstance(error, OSError) and "libgomp" in text:
         return ConfigurationError(

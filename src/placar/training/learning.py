@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from placar.package.manifest import ScoreScale
-from placar.package.run_folder import RunFolder, RunSpec
+from placar.package.run_folder import Made, RunFolder, RunSpec
 from placar.scoring.calibration import log_odds
 from placar.scoring.graph import Graph
 from placar.scoring.scale import points
@@ -18,6 +18,7 @@ from placar.training.parity import prove_parity
 from placar.training.prepare import Prepared
 from placar.training.progress import ProgressLog
 from placar.training.publish import make_manifest, publish
+from placar.training.report import in_short
 from placar.training.slices import in_slices
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ _HURRIED = (
 )
 
 
-def make_package(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> str:
-    """Learn from what ``read_table`` left and write the package; return its version (64 digits).
+def make_package(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> Made:
+    """Learn from what ``read_table`` left, write the package, and say what came of it.
 
     Raises:
         ParityFailed: the compiled model differs from the trained one.
@@ -65,7 +66,8 @@ def make_package(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> str
     manifest = make_manifest(spec, prepared, learned, rules, evaluation)
     version = publish(folder.package, manifest, model, prepared, evaluation)
     progress.finish(f"AUC {evaluation.metrics.auc:.3f} on {evaluation.metrics.rows:,} test rows")
-    return version
+    verdict, notes = in_short(manifest, evaluation)
+    return Made(version=version, verdict=verdict, notes=notes)
 
 
 def make_rules(prepared: Prepared, learned: Learned) -> Rules:

@@ -27,6 +27,7 @@ _TWO = 2
 _MOST_VALUES = 100
 """Different values after which counting them ends: two are what can be learnt."""
 _SHOWN = 5
+_MOST_CLASSES = 20
 _SHOWN_NAMES = 10
 
 
@@ -168,8 +169,10 @@ def _find(wanted: str, counts: Iterable[str], name: str) -> str:
 
 
 def _listed(values: Iterable[str]) -> str:
-    """Return the first few values, quoted. Target values may be shown; feature values may not."""
+    """Return the first few values, quoted. Classes may be shown; many values are people's data."""
     shown = [repr(value[:40]) for value in sorted(values)]
+    if len(shown) > _MOST_CLASSES:
+        return "too many to be classes"
     more = ", …" if len(shown) > _SHOWN else ""
     if len(shown) == _TWO:
         return " and ".join(shown)

@@ -40,8 +40,9 @@ def run_on(folder: Path, spec: RunSpec) -> Manifest:
     run.scratch.mkdir()
     with ProgressLog(run.progress) as progress:
         read_table(spec, run, progress)
-        version = make_package(spec, run, progress)
-    return read_package(run.package, version).manifest
+        made = make_package(spec, run, progress)
+    assert made.verdict.endswith(".")
+    return read_package(run.package, made.version).manifest
 
 
 def start_child(run: RunFolder) -> subprocess.Popen[bytes]:
@@ -163,6 +164,8 @@ def test_the_child_leaves_a_report_a_package_and_no_scratch(tmp_path: Path) -> N
     report = run.read_report()
     assert report is not None, run.log.read_text()
     assert (code, report.succeeded, report.failure) == (0, True, None)
+    assert report.verdict
+    assert any("'bad' was taken as the value to predict" in note for note in report.notes)
     assert report.stage == "package"
     assert 0 < report.peak_memory < 300 * 2**20
     load_scorer(run.package, report.version)

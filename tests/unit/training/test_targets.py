@@ -73,7 +73,11 @@ def test_a_named_number_may_be_written_otherwise(tmp_path: Path) -> None:
         ([None] * 10, None, ["no value in any row"]),
         (["a"] * 30, None, ["one value only, 'a'", "both outcomes"]),
         (list("abcdefg") * 10, None, ["7 different values ('a', 'b', 'c', 'd', 'e', …)"]),
-        ([n / 7 for n in range(300)], None, ["more than 100 different values", "exactly two"]),
+        (
+            [n / 7 for n in range(300)],
+            None,
+            ["more than 100 different values (too many to be classes)", "exactly two"],
+        ),
         (["a"] * 30 + ["b"] * 9, None, ["Only 9 of 39 rows", "'b'", "at least 10 rows"]),
         (["a"], None, ["one value only"]),
         (["good", "bad"] * 20, "worse", ["never has the value 'worse'", "'bad' and 'good'"]),

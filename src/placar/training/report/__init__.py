@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from placar.training.report.page import render_report
+from placar.training.report.page import in_short, render_report
 
-__all__ = ["render_report"]
+__all__ = ["in_short", "render_report"]

@@ -66,6 +66,13 @@ def render_report(manifest: Manifest, evaluation: Evaluation) -> str:
     return f"{page}\n"
 
 
+def in_short(manifest: Manifest, evaluation: Evaluation) -> tuple[str, tuple[str, ...]]:
+    """Return the verdict in one sentence, and notes: what limits it, what to know of the table."""
+    outcome = Outcome.of(manifest.signature.target)
+    cautions = (caution.text for caution in verdict.cautions(evaluation, outcome))
+    return verdict.headline(evaluation.metrics, fewest(evaluation)), (*cautions, *evaluation.notes)
+
+
 def environment() -> Environment:
     """Return the templates' environment: everything is escaped, nothing may be undefined."""
     return Environment(

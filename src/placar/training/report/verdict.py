@@ -180,8 +180,8 @@ def cautions(evaluation: Evaluation, outcome: Outcome) -> tuple[Caution, ...]:
             Caution(
                 "Too good to be true?",
                 "Figures like these often mean that a column gives the answer away, because it is "
-                "filled in only once the outcome is known. Look at the first features in "
-                "section 2 and ask whether they are known when a score is needed.",
+                "filled in only once the outcome is known. Look at the first features under "
+                "“What it uses” and ask whether they are known when a score is needed.",
             )
         )
     if rarer < FEW:
@@ -191,7 +191,7 @@ def cautions(evaluation: Evaluation, outcome: Outcome) -> tuple[Caution, ...]:
         found.append(
             Caution(
                 "A small test",
-                f"Only {plural(rarer, 'test row')} with {name}: every figure on this page is "
+                f"Only {plural(rarer, 'test row')} with {name}: every figure here is "
                 f"{rough}. More rows of that kind would help more than anything else.",
             )
         )
