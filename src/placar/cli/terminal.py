@@ -29,6 +29,9 @@ def print_json(value: object) -> None:
 
 def print_rows(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table of facts, for people."""
+    if not rows:
+        typer.echo("none yet", err=True)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold", no_wrap=title in _NEVER_CUT)
@@ -37,8 +40,6 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     # Without a terminal nobody needs lines to fit, and whoever reads wants whole cells.
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
     console.print(table)
-    if not rows:
-        typer.echo("none yet", err=True)
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

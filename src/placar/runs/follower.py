@@ -275,6 +275,9 @@ class Follower:
         if ending.stage is None:
             ending = structs.replace(ending, stage=self._lease.stage)
         held = self._insist_on(ending)
+        if held and ending.publication is not None:
+            # The registry has its own copy; two of each would fill a small disk twice as fast.
+            shutil.rmtree(self._folder.package, ignore_errors=True)
         fields = {
             "run": self._run.id,
             "status": ending.status,

@@ -78,6 +78,13 @@ def test_the_same_bytes_again_succeed_with_the_same_version(scene: Scene) -> Non
     assert len(scene.registry.promotions("loans")) == 1
 
 
+def test_a_published_package_is_kept_once(scene: Scene) -> None:
+    run = scene.run("succeeds")
+    assert (scene.settings.packages / (run.version or "")).is_dir()
+    assert not folder_of(run).package.exists()
+    assert folder_of(run).report.exists()
+
+
 def test_a_version_that_fails_the_gates_says_why(scene: Scene) -> None:
     better = scene.version(seed=7, auc=0.99)
     scene.registry.promote("loans", better)
