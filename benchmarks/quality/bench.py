@@ -33,7 +33,7 @@ from harness import ROOT, machine, write_results  # noqa: E402 - the path comes 
 from harness import table as markdown  # noqa: E402
 
 from placar.table.engine import open_table  # noqa: E402
-from placar.training.split import split_rows  # noqa: E402
+from placar.training.split import SPLIT_SEED, split_rows  # noqa: E402
 from placar.training.targets import read_outcomes  # noqa: E402
 
 NAMES = (
@@ -116,7 +116,7 @@ def compare(dataset: Dataset, seed: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         summary = train_placar(dataset, seed, folder)
-        parts = same_parts(dataset, seed, folder)
+        parts = same_parts(dataset, folder)
     metrics = summary["metrics"]
     outcomes = parts.positive[parts.test]
     if metrics["rows"] != len(outcomes) or abs(metrics["base_rate"] - outcomes.mean()) > 1e-9:
@@ -151,14 +151,14 @@ def train_placar(dataset: Dataset, seed: int, folder: Path) -> dict[str, Any]:
     return summary
 
 
-def same_parts(dataset: Dataset, seed: int, scratch: Path) -> Parts:
+def same_parts(dataset: Dataset, scratch: Path) -> Parts:
     """Return the split as training makes it, by training's own functions."""
     with open_table(dataset.path, scratch, memory=_READ_MEMORY) as opened:
         outcomes = read_outcomes(opened, dataset.target, None)
     if outcomes.target.positive != dataset.positive:
         chosen = outcomes.target.positive
         sys.exit(f"{dataset.name}: {chosen!r} was taken as the positive value.")
-    return Parts(outcomes.positive, split_rows(outcomes.positive, seed).test)
+    return Parts(outcomes.positive, split_rows(outcomes.positive, SPLIT_SEED).test)
 
 
 def baseline(dataset: Dataset, parts: Parts) -> NDArray[np.float64]:
@@ -241,10 +241,10 @@ def main() -> int:
         "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of tables"
     )
     parser.add_argument("--only", nargs="+", choices=NAMES, help="some tables; nothing is kept")
-    parser.add_argument("--seeds", type=int, default=1, help="how many splits to average over")
+    parser.add_argument("--seeds", type=int, default=1, help="how many trainings to average over")
     options = parser.parse_args()
     lines = []
-    for dataset in datasets(options.data, options.only or NAMES):
+    for dataset in datasets(options.data.resolve(), options.only or NAMES):
         results = tuple(compare(dataset, seed) for seed in range(options.seeds))
         lines.append(Line(dataset.name, results))
         print(f"{dataset.name}: AUC {lines[-1].gain:+.4f}", file=sys.stderr)

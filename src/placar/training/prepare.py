@@ -19,11 +19,9 @@ from placar.training.matrix import Encoded, encode_table
 from placar.training.memory import held_memory
 from placar.training.moments import read_time
 from placar.training.progress import ProgressLog
-from placar.training.split import Split, sample_rows, split_rows
+from placar.training.split import SPLIT_SEED, Split, sample_rows, split_rows
 from placar.training.targets import Outcomes, read_outcomes
 
-_SPLIT_SEED = 0
-"""Not the spec's: versions that are made from one table are measured on the same rows of it."""
 _FEWEST_TRAINING, _FEWEST_TEST = 4, 2
 """Rows of each class that a part must have; only a split by time can leave fewer."""
 
@@ -72,7 +70,7 @@ def prepare(spec: RunSpec, scratch: Path, progress: ProgressLog) -> Prepared:
         check_names(table, spec)
         outcomes = read_outcomes(table, spec.target, spec.positive)
         moments = None if spec.time is None else read_time(table, *table.profile([spec.time]))
-        split = split_rows(outcomes.positive, _SPLIT_SEED, moments)
+        split = split_rows(outcomes.positive, SPLIT_SEED, moments)
         _check_parts(outcomes, split.test)
         progress.enter("profile", f"{int((~split.test).sum()):,} rows to learn from")
         # What is inferred is learnt, too: it comes from the training part alone.

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from placar.errors import TableRejected
 
+SPLIT_SEED = 0
+"""Not the run's seed: versions made from one table are measured on the same rows of it."""
 TEST_SHARE = 0.2
 _MOST_TESTED = 0.5
 """Share of test rows from which a time is too coarse to split by."""
