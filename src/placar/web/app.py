@@ -45,6 +45,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,  # /docs and /openapi.json are ours: FastAPI's page needs a CDN,
         docs_url=None,  # and its schema does not know the champion
         redoc_url=None,
+        # Of what it could export nothing is wanted, and asking at each request whether it should
+        # takes a tenth of the time of a score.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         redirect_slashes=False,  # to wherever the Host header says, keys and all
     )
     app.state.placar = state
