@@ -9,6 +9,7 @@ from itertools import groupby
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from placar import __version__, errors
 from placar.scoring.scorer import Scorer
@@ -149,10 +150,21 @@ def _descendants(kind: type[errors.PlacarError]) -> Iterator[type[errors.PlacarE
 @cache
 def _environment() -> Environment:
     """Return the templates' environment: everything is escaped, nothing may be undefined."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("placar.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["coded"] = _coded
+    return made
+
+
+def _coded(text: str) -> Markup:
+    """Return a sentence with what stands between backticks as code, everything escaped."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
