@@ -138,7 +138,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/tables"): Operation("Runs", "List the tables to train on.", TableList),
     ("POST", "/run-pipeline"): Operation(
         "Runs",
-        "Train a new version; without a body, as the last time.",
+        "Train a new version; without a body, as the last time. "
+        "An Idempotency-Key header makes it safe to ask twice.",
         RunView,
         202,
         RunRequest,
