@@ -245,13 +245,16 @@ def service_environment() -> dict[str, str]:
     return wanted | dict(os.environ)
 
 
-def forbid_telemetry() -> None:
-    """Keep ONNX Runtime from reporting to its maker; it reads this once, when it is loaded.
+def calm_libraries() -> None:
+    """Keep libraries that are not loaded yet from starting threads, and from reporting to anyone.
 
-    Nothing is sent anywhere: that is a promise. Besides, its reporting starts a thread and opens a
-    database, which a gunicorn master must not have when it forks.
+    ONNX Runtime would report to its maker, from a thread and a database that it opens when it is
+    loaded. Nothing is sent anywhere: that is a promise. And a gunicorn master must have neither
+    when it forks, nor the threads that OpenBLAS starts for each core of the host.
     """
     os.environ[_NO_TELEMETRY] = "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def claim_worker_slot(slot: int, master: int) -> None:

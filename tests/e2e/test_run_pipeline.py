@@ -155,6 +155,7 @@ def test_recycling_a_worker_leaves_the_run_to_another(start: Start, tables: Path
     os.kill(child, signal.SIGCONT)
     eventually(lambda: asked(f"/runs/{run_id}") == "succeeded", 30)
     assert "WORKER TIMEOUT" not in service.log
+    assert "SIGABRT" not in service.log
     assert tables.is_dir()
 
 

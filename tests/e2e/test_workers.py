@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -52,6 +53,30 @@ class Load:
         for work in self._work:
             work.result()
         return self.answers
+
+
+def test_the_master_forks_with_one_thread_and_no_open_database(start: Start, version: str) -> None:
+    """Threads do not survive a fork; an inherited database connection is two processes' at once."""
+    service = start(*COMMAND).ready()
+    assert service.post("/predict", a_row()).body["version"] == version[:12]
+    master = Path(f"/proc/{service.process.pid}")
+    assert len(list((master / "task").iterdir())) == 1
+    files = [str(entry.readlink()) for entry in (master / "fd").iterdir()]
+    assert [name for name in files if ".db" in name] == []
+
+
+def test_a_scrape_never_tells_less_than_the_one_before(start: Start, version: str) -> None:
+    """Whichever worker answers it."""
+    service = start(*COMMAND).ready()
+    load = Load(service, clients=2)
+    totals = []
+    for _ in range(60):
+        text = httpx.get(service.base + "/metrics", headers=HEADERS).text
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        totals.append(sum(sample.value for sample in families["placar_rows"].samples))
+    assert {status for _, status, _ in load.end()} == {200}
+    assert totals == sorted(totals)
+    assert version
 
 
 def versions(service: ServiceProcess, requests: int = 40) -> set[object]:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placar.errors import PackageRefused
-from placar.settings import forbid_telemetry
+from placar.settings import calm_libraries
 
-forbid_telemetry()  # the next line would start it
+calm_libraries()  # before the next line loads one
 
 import onnxruntime  # noqa: E402
 from onnxruntime.capi import onnxruntime_pybind11_state as _runtime  # noqa: E402

@@ -5,10 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from placar.errors import ConfigurationError
-from placar.settings import read_settings
-from placar.web.app import create_app
-from placar.web.logs import configure_logs
-from placar.web.server import refuse
+from placar.settings import calm_libraries, read_settings
+
+calm_libraries()  # a master imports this module before it forks
+
+from placar.web.app import create_app  # noqa: E402
+from placar.web.logs import configure_logs  # noqa: E402
+from placar.web.server import refuse  # noqa: E402
 
 
 def _application() -> FastAPI:
