@@ -13,6 +13,7 @@ from placar.cli import check, demo, keys, models, runs, score, serve, train
 from placar.cli.exits import exit_code
 from placar.cli.terminal import complain
 from placar.errors import PlacarError
+from placar.settings import unknown_variables
 
 app = typer.Typer(
     name="placar",
@@ -48,6 +49,9 @@ def _root(
     ] = False,
 ) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    for name, meant in unknown_variables().items():
+        hint = f" Did you mean {meant}?" if meant else ""
+        typer.echo(f"placar: nobody reads the variable {name}.{hint}", err=True)
 
 
 def run() -> None:

@@ -66,7 +66,11 @@ def _against(candidate: Manifest, champion: Manifest) -> Iterator[str]:
         )
         return  # figures on different targets do not compare
     if candidate.training.split != champion.training.split:
-        return  # measured on the latest rows, the other on any: these do not compare either
+        yield (
+            "It was tested on other rows than the champion: one on the latest, one on any. Their "
+            "figures do not compare; promote it by name if it is to answer."
+        )
+        return
     if not candidate.metrics.auc_high >= champion.metrics.auc:
         yield (
             f"Its AUC is clearly worse: {candidate.metrics.auc:.3f}, at best "

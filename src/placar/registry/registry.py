@@ -6,6 +6,7 @@ A version is registered or promoted only after its package proved itself on this
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 import time
@@ -78,7 +79,9 @@ class Registry:
         """
         found = self._models.model(name)
         if found is None:
-            raise ModelNotFound
+            names = [model.name for model in self._models.models()]
+            meant = difflib.get_close_matches(name, names, n=1)
+            raise ModelNotFound(way_out=f"Did you mean {meant[0]}?" if meant else None)
         return found
 
     def default_model(self, wanted: str | None) -> str | None:

@@ -30,7 +30,7 @@ from typing import Protocol
 
 from msgspec import structs
 
-from placar.errors import PlacarError, StoreUnavailable, TrainingFailed
+from placar.errors import DiskFull, PlacarError, StoreUnavailable, TrainingFailed
 from placar.package.run_folder import Progress, RunFolder, RunReport
 from placar.runs import endings
 from placar.runs.interrupts import Interrupts
@@ -212,7 +212,9 @@ class Follower:
         Whoever took the lease may be on another machine, out of its reach, and call the run lost;
         then it must not go on beside the next one.
         """
-        while self._lease.lost and not (self._tools.leaving.is_set() or child.ended()):
+        while self._lease.lost and not (
+            self._tools.leaving.is_set() or child.ended() or self._interrupts.count
+        ):
             try:
                 ours_no_more = not self._tools.runs.get(self._run.id).active
             except StoreUnavailable:
@@ -292,7 +294,7 @@ class Follower:
         while True:
             try:
                 return self._tools.runs.end(self._run.id, self._lease.token, ending)
-            except StoreUnavailable:
+            except (StoreUnavailable, DiskFull):
                 if self._tools.leaving.is_set() or time.monotonic() >= deadline:
                     raise
             self._tools.leaving.wait(self._tools.timing.poll)

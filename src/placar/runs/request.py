@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from placar.errors import InputError, InvalidRequest, Issue, TableNotFound
+from placar.errors import InputError, TableNotFound
 from placar.package.run_folder import RunSpec
 from placar.settings import Settings
-from placar.store.records import RunRecord
 
 LARGEST_SEED = 2**31 - 1
 """What every library takes for one."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """By what a request is known again: the caller's key, and what was asked for."""
+
+    name: str
+    """No two callers share one."""
+    request: str
+    """Differs when something else is asked for."""
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,33 +79,6 @@ def fill_in(
         memory=settings.run_memory,
         budget=settings.run_budget,
     )
-
-
-def same_request(request: RunRequest, earlier: RunRecord) -> RunRecord:
-    """Return the run that the same idempotency key stands for.
-
-    Raises:
-        InvalidRequest: that one was for something else.
-    """
-    spec = earlier.spec
-    told = {
-        "/table": (request.table and PurePath(request.table).name, PurePath(spec.table).name),
-        "/target": (request.target, spec.target),
-        "/positive": (_as_text(request.positive), spec.positive),
-        "/model": (request.model, spec.model),
-        "/drop": (request.drop, spec.drop),
-        "/ids": (request.ids, spec.ids),
-        "/time": (request.time, spec.time),
-        "/seed": (request.seed, spec.seed),
-    }
-    issues = tuple(
-        Issue(path, "idempotency_key_reused", "Differs from the request that this key came with.")
-        for path, (asked, given) in told.items()
-        if asked is not None and asked != given
-    )
-    if issues:
-        raise InvalidRequest(issues, "The Idempotency-Key came before, with another request.")
-    return earlier
 
 
 def _positive(

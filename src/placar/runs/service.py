@@ -6,17 +6,27 @@ import logging
 import os
 import secrets
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from placar.errors import DiskFull, InputError, RunAlreadyActive, RunLost, StoreUnavailable
+from placar.errors import (
+    DiskFull,
+    IllegalTransition,
+    InputError,
+    InvalidRequest,
+    Issue,
+    RunAlreadyActive,
+    RunLost,
+    StoreUnavailable,
+)
 from placar.package.run_folder import Progress, RunFolder, RunSpec
 from placar.runs import endings
 from placar.runs.follower import Follower, OnProgress, Publisher, Tools
 from placar.runs.interrupts import Interrupts
 from placar.runs.launcher import Launcher
 from placar.runs.process import ProcessIdentity, find_by_argument, is_alive, machine
-from placar.runs.request import LARGEST_SEED, RunRequest, fill_in, same_request
+from placar.runs.request import LARGEST_SEED, IdempotencyKey, RunRequest, fill_in
 from placar.runs.tail import MOST_AT_ONCE, ProgressTail, read_text
 from placar.runs.timing import Timing
 from placar.settings import Settings
@@ -73,7 +83,7 @@ class RunService:
         *,
         origin: str,
         promote: bool | None = None,
-        idempotency_key: str | None = None,
+        idempotency_key: IdempotencyKey | None = None,
     ) -> RunRecord:
         """Queue a run; ``follow`` starts it.
 
@@ -89,9 +99,9 @@ class RunService:
             InputError, TableNotFound: see ``spec_for_retrain``.
         """
         if isinstance(spec, RunRequest):
-            earlier = self._runs.asked_with(idempotency_key) if idempotency_key else None
+            earlier = self._earlier(idempotency_key)
             if earlier is not None:
-                return same_request(spec, earlier)
+                return earlier
             promote = spec.promote if promote is None else promote
             spec = self.spec_for_retrain(spec.model, spec)
         _check(spec)
@@ -101,7 +111,7 @@ class RunService:
             origin=origin,
             promote=promote is not False,
             folders=self._settings.runs,
-            idempotency_key=idempotency_key,
+            idempotency_key=_stored(idempotency_key),
         )
         try:
             return add()
@@ -151,10 +161,16 @@ class RunService:
             StoreUnavailable: its ending could not be written down; ``adopt_stale`` will.
         """
         run = self._runs.get(run_id)
+        interrupts = interrupts or Interrupts()
         while run.active and not self._leaving.is_set():
             claimed = self._runs.claim(run_id, self._claimant())
             if claimed is not None:
                 Follower(claimed, self._tools, on_progress, interrupts).follow()
+            elif interrupts.count and not run.cancel_requested:
+                with suppress(IllegalTransition):  # it has ended, or is about to
+                    self._runs.request_cancel(run_id)
+            elif interrupts.count > 1:
+                break  # whoever follows it will end it; this caller waits no longer
             else:
                 self._leaving.wait(self._tools.timing.poll)
             run = self._runs.get(run_id)
@@ -263,6 +279,15 @@ class RunService:
         except Exception:
             log.exception("follower_failed", extra={"run": run.id})
 
+    def _earlier(self, key: IdempotencyKey | None) -> RunRecord | None:
+        if key is None:
+            return None
+        stored, run = self._runs.asked_with(f"{key.name} ") or (_stored(key), None)
+        if stored != _stored(key):
+            issue = Issue("Idempotency-Key", "reused", "Came before, with another request.")
+            raise InvalidRequest((issue,), "The Idempotency-Key stands for another request.")
+        return run
+
     def _claimant(self) -> Claimant:
         return Claimant(f"{os.getpid()} {secrets.token_hex(8)}", self._machine)
 
@@ -277,6 +302,10 @@ class RunService:
         """Return the model that answers, else the one that was made first."""
         every = (model.name for model in self._models.models())
         return self._models.first_promoted() or next(every, _DEFAULT_MODEL)
+
+
+def _stored(key: IdempotencyKey | None) -> str | None:
+    return f"{key.name} {key.request}" if key is not None else None
 
 
 def _check(spec: RunSpec) -> None:

@@ -14,8 +14,7 @@ import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from stat import S_ISREG
 
 import msgspec
 
@@ -50,15 +49,14 @@ class TableFolder:
     def tables(self) -> tuple[TableFile, ...]:
         """Return what is there, by name."""
         found = []
-        try:
-            for entry in os.scandir(self._root):
-                if not entry.name.startswith(".") and entry.is_file():
-                    facts = entry.stat()
-                    found.append(
-                        TableFile(name=entry.name, bytes=facts.st_size, changed_at=facts.st_mtime)
+        for path in self._root.glob("[!.]*"):
+            with suppress(FileNotFoundError):  # removed meanwhile
+                facts = path.stat()
+                if S_ISREG(facts.st_mode):
+                    table = TableFile(
+                        name=path.name, bytes=facts.st_size, changed_at=facts.st_mtime
                     )
-        except FileNotFoundError:
-            pass
+                    found.append(table)
         return tuple(sorted(found, key=lambda table: table.name))
 
     def draft(self, name: str) -> Draft:
@@ -86,28 +84,20 @@ class TableFolder:
 
 
 class Draft:
-    """A table that is being received. A context manager: what is not kept is removed."""
+    """A table that is being received. ``discard`` it in the end, kept or not."""
 
     def __init__(self, path: Path) -> None:
         """Open a hidden file beside ``path``; raises OSError."""
         self._path = path
         self._hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
-        self._file = self._hidden.open("xb")
+        self._hidden.touch(mode=0o600, exist_ok=False)  # people's data
+        self._file = self._hidden.open("wb")
         self._hash = hashlib.sha256()
         self.size = 0
         """Bytes so far."""
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove what was not kept."""
+    def discard(self) -> None:
+        """Close the file, and remove it if it was not kept. May block: it may be large."""
         with suppress(OSError):  # of what a full disk did not take, nothing is wanted
             self._file.close()
         self._hidden.unlink(missing_ok=True)

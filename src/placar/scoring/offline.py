@@ -94,9 +94,8 @@ def _check_columns(table: Table, work: OfflineScoring, scorer: Scorer) -> None:
     names = [column.name for column in table.columns]
     misfits = scorer.column_encoder.misfits(names)
     if misfits:
-        raise InvalidRow(
-            misfits, "The table's columns do not fit the model's features:", way_out=""
-        )
+        message = f"The table's columns do not fit the features of {scorer.model}."
+        raise InvalidRow(misfits, message, way_out="--model names another one.")
     if not set(names) & set(scorer.column_encoder.names):
         raise InvalidRow(
             message=f"The table has none of the features of {scorer.model}.",

@@ -68,7 +68,7 @@ def decode_rows(body: bytes, most: int) -> Sequence[msgspec.Raw]:
     if body.count(b",") - body.count(b":") > _SPARE_COMMAS:
         raise BodyTooLarge("The body holds far more entries than rows of features.", limit=most)
     listed = _decode(_BATCH, body).rows
-    _refuse_repeated_rows(body, len(bytes(listed)))
+    _refuse_repeated_rows(body, len(memoryview(listed)))
     rows = _decode(_ROWS, listed)
     if len(rows) > most:
         raise BodyTooLarge(
@@ -141,7 +141,7 @@ def _why(body: bytes, reason: str) -> str:
     if not body.strip():
         return "it is empty"
     place = re.search(r"byte (\d+)", reason)
-    if place is not None and _NO_NUMBER.match(body, max(0, int(place[1]) - 2)):
+    if place is not None and _NO_NUMBER.match(body, max(0, int(place[1]) - _BACK)):
         return f"NaN and Infinity are no JSON numbers, send null (byte {place[1]})"
     return reason.removeprefix("JSON is malformed: ").rstrip(".")
 
@@ -152,4 +152,6 @@ _STARTS = {
     b"\xfe\xff": "it is UTF-16",
     b"\x1f\x8b": "it is compressed",
 }
-_NO_NUMBER = re.compile(rb".{0,2}?[-+]?(?:NaN|Inf)", re.IGNORECASE | re.DOTALL)
+_BACK = 5
+"""Bytes before the one that the decoder stumbles over in which a word may begin."""
+_NO_NUMBER = re.compile(rb".{0,5}?[\s:\[,][-+]?(?:NaN|Inf)", re.IGNORECASE | re.DOTALL)

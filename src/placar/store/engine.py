@@ -142,8 +142,10 @@ def translated() -> Iterator[None]:
 
 def _named(original: BaseException | None) -> StoreUnavailable | DiskFull:
     name = getattr(original, "sqlite_errorname", "")
-    if name == "SQLITE_FULL" or name in _CANNOT_WRITE:
-        return DiskFull(
+    if name == "SQLITE_FULL":
+        return DiskFull("The store could not write: the disk is full.")
+    if name in _CANNOT_WRITE:
+        return StoreUnavailable(
             "The store could not write: its disk is full, or does not let us.",
             way_out="Free some space, or check the permissions of PLACAR_HOME.",
         )

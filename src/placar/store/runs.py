@@ -37,7 +37,7 @@ from placar.store.schema import runs
 _LANE = "training"
 """Active runs of one lane exclude each other (index ``one_active_run``); there is one lane."""
 
-_ALL = 1.0
+_NEARLY_ALL, _ALL = 0.999, 1.0
 """The share done of a run whose version is being published: it cannot be cancelled any more."""
 
 _ACTIVE = runs.c.status.in_(ACTIVE)
@@ -139,9 +139,12 @@ class RunStore:
             raise RunNotFound
         return found
 
-    def asked_with(self, idempotency_key: str) -> RunRecord | None:
-        """Return the run that was asked for with this key."""
-        return self._one(runs.c.idempotency_key == idempotency_key)
+    def asked_with(self, beginning: str) -> tuple[str, RunRecord] | None:
+        """Return the run whose idempotency key begins like this, after that key."""
+        found = runs.c.idempotency_key.startswith(beginning, autoescape=True)
+        with self._store.read() as connection:
+            row = connection.execute(select(runs).where(found).limit(1)).mappings().one_or_none()
+        return (row["idempotency_key"], _record(row)) if row is not None else None
 
     def latest(self, limit: int) -> tuple[RunRecord, ...]:
         """Return the newest runs, newest first."""
@@ -210,7 +213,8 @@ class RunStore:
             .values(
                 heartbeat_at=self._clock(),
                 stage=func.coalesce(stage, runs.c.stage),
-                done=done,
+                # Only ``settle`` and ``end`` say that all is done, and nobody takes that back.
+                done=case((runs.c.done >= _ALL, _ALL), else_=min(done, _NEARLY_ALL)),
             )
             .returning(runs.c.cancel_requested)
         )
@@ -301,7 +305,7 @@ class RunStore:
     def _in_the_way(self, idempotency_key: str | None) -> RunRecord:
         """Return the run that was asked for by this key, or raise for the one that is active."""
         if idempotency_key is not None:
-            earlier = self.asked_with(idempotency_key)
+            earlier = self._one(runs.c.idempotency_key == idempotency_key)
             if earlier is not None:
                 return earlier
         active = self.active()

@@ -7,6 +7,7 @@ column that cannot help is set aside with a reason that the report shows.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ MOST_LEVELS = 200
 
 _TOLD_APART = 2.0**24
 """Up to this size a float32 holds every whole number."""
+_FAR = 1e30
+"""Beyond it, less the origin, the largest float32 would be none any more."""
 _ID_ROWS = 50
 """Smaller tables do not show whether a column numbers its rows."""
 _ID_SHARE = 0.95
@@ -233,8 +236,11 @@ def _names_an_id(name: str) -> bool:
 def _feature(table: Table, profile: ColumnProfile) -> Feature | SetAside:
     shape = _shape(profile)
     if not profile.numeric and profile.booleans == shape.present:
-        [(usual, _)] = table.frequencies(profile.name, 1)
-        return Boolean(name=profile.name, null=_null(profile), example=usual.lower() == "true")
+        counts = Counter[str]()
+        for text, count in table.frequencies(profile.name, MOST_LEVELS):
+            counts[text.lower()] += count
+        usual = counts["true"] > counts["false"]
+        return Boolean(name=profile.name, null=_null(profile), example=usual)
     if shape.numeric:
         return _numeric(profile)
     dates = max(profile.iso, profile.dmy, profile.mdy)
@@ -268,7 +274,7 @@ def _numeric(profile: ColumnProfile) -> Numeric:
         high=high,
         whole=profile.whole,
         example=float(round(middle)) if profile.whole else middle,
-        origin=low if max(-low, high) > _TOLD_APART else 0.0,
+        origin=middle if _TOLD_APART < abs(middle) < _FAR else 0.0,
     )
 
 

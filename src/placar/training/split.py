@@ -13,8 +13,8 @@ from placar.errors import TableRejected
 SPLIT_SEED = 0
 """Not the run's seed: versions made from one table are measured on the same rows of it."""
 TEST_SHARE = 0.2
-_MOST_TESTED = 0.5
-"""Share of test rows from which a time is too coarse to split by."""
+_FEWEST_TESTED, _MOST_TESTED = 0.05, 0.5
+"""Shares of test rows outside of which a time is too coarse to split by."""
 FOLDS = 5
 SAMPLES = 18
 
@@ -52,7 +52,7 @@ def split_rows(
         moments: (n,) anything that grows with time; NaN is missing.
 
     Raises:
-        TableRejected: half of the rows or more share the latest moment.
+        TableRejected: moments are too few, such that the latest rows are under 5 % or half of all.
     """
     random = np.random.default_rng(seed)
     if moments is None:
@@ -69,10 +69,10 @@ def _first_of_test(moments: NDArray[np.float64]) -> float:
     test_rows = np.cumsum(counts[::-1])[::-1]  # if the test began with this value
     best = int(np.argmin(np.abs(test_rows - TEST_SHARE * len(moments))))
     share = test_rows[best] / len(moments)
-    if share >= _MOST_TESTED:
+    if not _FEWEST_TESTED <= share < _MOST_TESTED:
         raise TableRejected(
-            f"{100 * share:.0f} % of the rows share the latest time, so there is no later part "
-            "to test on.",
+            f"The times are too coarse to split by: the latest part of the rows that comes nearest "
+            f"to 20 % holds {100 * share:.1f} %.",
             way_out="Name a finer time column, or train without --time.",
         )
     return float(values[best])

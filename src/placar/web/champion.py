@@ -33,6 +33,7 @@ class ChampionKeeper:
         self._readiness = readiness
         self._lock = Lock()
         self._retry_at = 0.0
+        self._told: set[str] = set()
         self.generation = -1
         """The registry's generation that was last acted upon."""
 
@@ -94,8 +95,10 @@ class ChampionKeeper:
                 "why": error.message,
             }
             refused = f"Version {record.short} of {record.model} was refused: {error.message}"
-            if not self._readiness.refused.startswith(refused):  # else it is being tried again
+            if refused not in self._told:  # else it is being tried again
                 _log.error("champion_refused", extra=fields)
+                self._told.add(refused)
+            if not self._readiness.refused.startswith(refused):
                 self._readiness.refused = refused
             return None
 

@@ -153,7 +153,9 @@ class MeterFiles:
         self.flush()
         total = Meters()
         for path in sorted(self._folder.glob("slot-*.json")):
-            total.add(_read(path))
+            if path != self._own:
+                total.add(_read(path))
+        total.add(self._meters.snapshot())  # not from the file: a full disk may not take it
         return total
 
     def _complain(self, error: OSError) -> None:

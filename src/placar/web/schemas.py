@@ -52,8 +52,10 @@ def _unusual(feature: Feature, deciles: Sequence[float]) -> object:
     """Return a value that is not the typical one, but not rare: the last decile, another level."""
     match feature:
         case Numeric():
-            value = deciles[-1] + feature.origin if deciles else feature.high
-            return round(value) if feature.whole else float(f"{value:.4g}")
+            if not deciles:
+                return feature.high
+            value = float(f"{deciles[-1]:.4g}") + feature.origin
+            return round(value) if feature.whole else value
         case Categorical(vocabulary=(_, second, *_)):
             return second
         case Boolean():

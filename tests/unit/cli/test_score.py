@@ -80,7 +80,7 @@ def test_a_table_of_something_else_is_refused(demo_home: Path, placar: Placar) -
     Path("new.csv").write_text("colour,size\nred,3\n")
     said = placar("score", "new.csv", "-o", "out.csv")
     assert said.code == 2
-    assert "none of the model's features" in said.err or "required" in said.err
+    assert "none of the features of credit" in said.err or "required" in said.err
     assert not Path("out.csv").exists()
 
 

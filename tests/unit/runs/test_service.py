@@ -19,7 +19,7 @@ from placar.errors import (
 )
 from placar.package.run_folder import Progress
 from placar.runs.interrupts import Interrupts
-from placar.runs.request import RunRequest
+from placar.runs.request import IdempotencyKey, RunRequest
 from placar.runs.service import RunService
 from run_scenes import FAST, Scene, a_scene, eventually, folder_of, gone, pids
 
@@ -274,10 +274,11 @@ def test_a_spec_that_cannot_be_is_refused_before_anything_is_queued(
 
 def test_the_same_idempotency_key_gets_the_same_run(scene: Scene) -> None:
     service = scene.service("succeeds")
-    first = service.request(scene.spec(), origin="http", idempotency_key="k")
-    assert service.request(scene.spec(), origin="http", idempotency_key="k") == first
+    key = IdempotencyKey("k", "what was asked for")
+    first = service.request(scene.spec(), origin="http", idempotency_key=key)
+    assert service.request(scene.spec(), origin="http", idempotency_key=key) == first
     service.follow(first.id)
-    again = service.request(scene.spec(), origin="http", idempotency_key="k")
+    again = service.request(scene.spec(), origin="http", idempotency_key=key)
     assert (again.id, again.status) == (first.id, "succeeded")
 
 

@@ -6,12 +6,22 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from placar.errors import DiskFull
-from placar.runs.tables import TableFolder
+from placar.runs.tables import Draft, TableFolder
+
+
+@contextmanager
+def drafted(folder: TableFolder, name: str) -> Iterator[Draft]:
+    draft = folder.draft(name)
+    try:
+        yield draft
+    finally:
+        draft.discard()
 
 
 @pytest.fixture
@@ -27,7 +37,7 @@ def small_files() -> Iterator[int]:
 
 def test_a_draft_is_not_listed(tmp_path: Path) -> None:
     folder = TableFolder(tmp_path)
-    with folder.draft("t.csv") as draft:
+    with drafted(folder, "t.csv") as draft:
         draft.write(b"a\n1\n")
         assert folder.tables() == ()
         kept = draft.keep()
@@ -36,14 +46,14 @@ def test_a_draft_is_not_listed(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_has_a_name_and_leaves_nothing(tmp_path: Path, small_files: int) -> None:
-    with TableFolder(tmp_path).draft("t.csv") as draft, pytest.raises(DiskFull):
+    with drafted(TableFolder(tmp_path), "t.csv") as draft, pytest.raises(DiskFull):
         draft.write(b"x" * 2 * small_files)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "t.csv").mkdir()
-    with TableFolder(tmp_path).draft("t.csv") as draft:
+    with drafted(TableFolder(tmp_path), "t.csv") as draft:
         draft.write(b"x")
         with pytest.raises(DiskFull, match="folder"):
             draft.keep()
@@ -61,6 +71,6 @@ def test_a_draft_whose_process_died_is_swept_up_later(tmp_path: Path) -> None:
     (tmp_path / ".old.csv.1a2b3c4d.draft").write_bytes(b"x")
     os.utime(tmp_path / ".old.csv.1a2b3c4d.draft", (1.0, 1.0))
     (tmp_path / ".new.csv.1a2b3c4d.draft").write_bytes(b"x")
-    with folder.draft("t.csv"):
+    with drafted(folder, "t.csv"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == [".new.csv.1a2b3c4d.draft"]

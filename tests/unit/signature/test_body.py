@@ -17,6 +17,8 @@ from placar.signature.body import LARGEST_ROW, decode_row, decode_rows
         (b'{"a":NaN}', "NaN and Infinity are no JSON numbers"),
         (b'{"a":Infinity}', "NaN and Infinity are no JSON numbers"),
         (b'{"a":-Infinity}', "NaN and Infinity are no JSON numbers"),
+        (b'{"a":nan}', "NaN and Infinity are no JSON numbers"),
+        (b'{"a":[1, inf]}', "NaN and Infinity are no JSON numbers"),
         (b'{"a":nope}', r"not JSON: invalid character \(byte"),
         (b'\xef\xbb\xbf{"a":1}', "not JSON: it begins with a byte order mark"),
         (gzip.compress(b'{"a":1}'), "not JSON: it is compressed"),

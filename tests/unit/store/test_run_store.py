@@ -240,3 +240,17 @@ def test_what_was_cancelled_is_not_published(runs: Runs) -> None:
 def test_who_lost_the_lease_publishes_nothing(runs: Runs) -> None:
     run = runs.running()
     assert not runs.store.settle(run.id, "second").held
+
+
+def test_a_process_that_says_it_is_done_can_still_be_cancelled(runs: Runs) -> None:
+    run = runs.running()
+    runs.store.beat(run.id, "first", "package", 1.0)
+    assert runs.store.request_cancel(run.id).cancel_requested
+
+
+def test_a_late_beat_does_not_take_back_that_a_run_is_being_published(runs: Runs) -> None:
+    run = runs.running()
+    runs.store.settle(run.id, "first")
+    runs.store.beat(run.id, "first", "package", 0.9)
+    with pytest.raises(IllegalTransition):
+        runs.store.request_cancel(run.id)

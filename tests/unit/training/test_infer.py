@@ -107,15 +107,18 @@ def test_numbers_and_letters_mixed_are_categories(tmp_path: Path) -> None:
 
 
 def test_true_and_false_are_booleans_in_any_case(tmp_path: Path) -> None:
-    found = feature_of(tmp_path, ["True", "false", None] * 40)
+    found = feature_of(tmp_path, ["True", "false", None] * 40 + ["TRUE", "true"])
     assert found == Boolean(name="x", null="accept", example=True)
+    found = feature_of(tmp_path, ["true", "True", "TRUE", "false", "false"] * 24)
+    assert found == Boolean(name="x", null="warn", example=True)
 
 
 @pytest.mark.parametrize(
     ("cells", "origin"),
     [
-        ([20240100.0 + day for day in range(1, 31)], 20240101.0),  # dates written as whole numbers
+        ([20240100.0 + day for day in range(1, 31)], 20240116.0),  # dates written as whole numbers
         ([0, 5_000_000, 40_000_000], 0.0),
+        ([-999_999_999, *(n / 64 for n in range(40))], 0.0),  # one marker of missing, far away
         ([-1.5, 2000.25], 0.0),
     ],
 )
@@ -124,7 +127,7 @@ def test_numbers_far_from_zero_are_told_apart(
 ) -> None:
     found = feature_of(tmp_path, cells * 20)
     assert isinstance(found, Numeric)
-    assert found.origin == origin
+    assert found.origin == pytest.approx(origin, abs=1)
     signature = Signature(features=(found,), target=TARGET)
     column = np.array(cells)
     encoded = ColumnEncoder(signature).encode({"x": column}, len(cells)).matrix[:, 0]

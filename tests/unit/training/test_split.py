@@ -84,8 +84,9 @@ def test_no_moment_is_on_both_sides_of_the_border() -> None:
     assert split.fold_count == 3
 
 
-def test_a_time_that_most_rows_share_is_rejected() -> None:
-    moments = np.repeat([1.0, 2.0], [100, 300])
-    with pytest.raises(TableRejected, match="75 % of the rows") as caught:
+@pytest.mark.parametrize(("counts", "share"), [([100, 300], "75.0 %"), ([160, 238, 2], "0.5 %")])
+def test_a_time_that_is_too_coarse_is_rejected(counts: list[int], share: str) -> None:
+    moments = np.repeat(np.arange(float(len(counts))), counts)
+    with pytest.raises(TableRejected, match=share) as caught:
         split_rows(outcomes(400, 100), seed=1, moments=moments)
     assert "--time" in caught.value.way_out

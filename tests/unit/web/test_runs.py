@@ -83,7 +83,7 @@ async def test_a_second_run_is_refused_with_the_id_of_the_first(behave: Service)
 async def test_the_same_idempotency_key_means_the_same_run(behave: Service) -> None:
     client = behave.client
     headers = {"Idempotency-Key": '"monday"'}
-    request = {"table": "loans.csv", "seed": 7}
+    request: dict[str, object] = {"table": "loans.csv", "seed": 7}
     asked = asyncio.create_task(client.post("/run-pipeline", json=request, headers=headers))
     while not (active := (await client.get("/runs")).json()["runs"]):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
@@ -93,7 +93,11 @@ async def test_the_same_idempotency_key_means_the_same_run(behave: Service) -> N
     other = await client.post(
         "/run-pipeline", json=request | {"seed": 8}, headers={"Idempotency-Key": "monday"}
     )
-    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/seed")
+    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "Idempotency-Key")
+    unpromoted = await client.post(
+        "/run-pipeline", json=request | {"promote": False}, headers=headers
+    )
+    assert unpromoted.status_code == 422
     let_go(behave, run_id)
     await asked
     later = await client.post("/run-pipeline", json=request, headers=headers)

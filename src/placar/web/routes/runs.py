@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from hashlib import sha256
 
+import msgspec
 from fastapi import BackgroundTasks
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from placar.errors import DiskFull, InvalidRequest, Issue, StoreUnavailable
-from placar.runs.request import RunRequest
+from placar.runs.request import IdempotencyKey, RunRequest
 from placar.web.address import CALLER
 from placar.web.routes.events import event_stream
 from placar.web.state import AppState
@@ -44,7 +45,7 @@ class RunRoutes:
         require_json(request.headers.raw)
         body = await read_body(request.scope, request.receive, _LARGEST_REQUEST)
         wanted = decode(body, RunRequest)
-        key = _idempotency_key(request)
+        key = _idempotency_key(request, wanted)
         runs = self._state.services.runs
         run = await run_in_threadpool(runs.request, wanted, origin="http", idempotency_key=key)
         tasks = BackgroundTasks()
@@ -100,8 +101,8 @@ class RunRoutes:
             _log.warning("run_left", extra={"run": run_id, "why": error.message})
 
 
-def _idempotency_key(request: Request) -> str | None:
-    """Return what the store knows a caller's Idempotency-Key by: no two callers share one.
+def _idempotency_key(request: Request, wanted: RunRequest) -> IdempotencyKey | None:
+    """Return the caller's Idempotency-Key, if there is one.
 
     Raises:
         InvalidRequest: it is empty or too long.
@@ -114,4 +115,5 @@ def _idempotency_key(request: Request) -> str | None:
         expected = f"1 to {_LONGEST_KEY} characters"
         issue = Issue("Idempotency-Key", "out_of_range", f"Must have {expected}.", expected)
         raise InvalidRequest((issue,), "The Idempotency-Key cannot be used.")
-    return sha256(f"{request.scope[CALLER]} {key}".encode()).hexdigest()
+    name = f"{request.scope[CALLER]} {key}".encode()
+    return IdempotencyKey(sha256(name).hexdigest(), sha256(msgspec.json.encode(wanted)).hexdigest())

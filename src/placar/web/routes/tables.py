@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from placar.errors import BodyTooLarge, InvalidRequest, Issue, UnsupportedBody
-from placar.runs.tables import TableFolder, check_table_name
+from placar.runs.tables import Draft, TableFile, TableFolder, check_table_name
 from placar.web.state import AppState
 from placar.web.views import TableList, table_view
 from placar.web.wire import RawHeaders, bad_parameter, header, json_response, query
@@ -41,16 +41,22 @@ class TableRoutes:
         declared = header(request.headers.raw, b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > self._limit:
             raise self._too_large()
-        with await run_in_threadpool(self._folder.draft, name) as draft:
-            async for piece in _pieces(request.stream()):
-                if draft.size + len(piece) > self._limit:
-                    raise self._too_large()
-                await run_in_threadpool(draft.write, piece)
-            if draft.size == 0:
-                issue = Issue("", "empty", "The body is empty; it must be the table's file.")
-                raise InvalidRequest((issue,), "There is no table in the request.")
-            table = await run_in_threadpool(draft.keep)
+        draft = await run_in_threadpool(self._folder.draft, name)
+        try:
+            table = await self._fill(draft, request)
+        finally:
+            await run_in_threadpool(draft.discard)
         return json_response(table_view(table), 201)
+
+    async def _fill(self, draft: Draft, request: Request) -> TableFile:
+        async for piece in _pieces(request.stream()):
+            if draft.size + len(piece) > self._limit:
+                raise self._too_large()
+            await run_in_threadpool(draft.write, piece)
+        if draft.size == 0:
+            issue = Issue("", "empty", "The body is empty; it must be the table's file.")
+            raise InvalidRequest((issue,), "There is no table in the request.")
+        return await run_in_threadpool(draft.keep)
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
