@@ -128,12 +128,13 @@ class MeterFiles:
         """Go on from where the last worker of this slot stopped. May block."""
         self._meters.add(_read(self._own))
 
-    def flush(self) -> None:
-        """Leave our numbers in our file, all at once. May block."""
+    def flush(self) -> Snapshot:
+        """Leave our numbers in our file, all at once, and return them. May block."""
         with self._lock:
-            content = msgspec.json.encode(self._meters.snapshot())
+            numbers = self._meters.snapshot()
+            content = msgspec.json.encode(numbers)
             if content == self._written:
-                return
+                return numbers
             half = self._own.with_suffix(".tmp")
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -144,18 +145,18 @@ class MeterFiles:
             else:
                 self._written = content
                 self._complained = False
+            return numbers
 
     def total(self) -> Meters:
         """Return the sum over all slots' files, ours brought up to date first. May block.
 
         What one worker told is in its file from then on, so no worker tells less later.
         """
-        self.flush()
         total = Meters()
+        total.add(self.flush())  # also where a full disk does not take them
         for path in sorted(self._folder.glob("slot-*.json")):
             if path != self._own:
                 total.add(_read(path))
-        total.add(self._meters.snapshot())  # not from the file: a full disk may not take it
         return total
 
     def _complain(self, error: OSError) -> None:

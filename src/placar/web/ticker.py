@@ -24,7 +24,7 @@ class Chore:
     """Something to be done again and again."""
 
     every: float
-    work: Callable[[], None]
+    work: Callable[[], object]
     due: float = 0.0
     """On the monotonic clock."""
 
