@@ -21,8 +21,7 @@
     │  └─ KeyNotFound
     ├─ Conflict
     │  ├─ RunAlreadyActive       one run at a time; carries the id of the active one
-    │  ├─ IllegalTransition      the thing is not in a state that allows this
-    │  └─ PromotionRefused       a gate said no; carries why
+    │  └─ IllegalTransition      the thing is not in a state that allows this
     ├─ Unavailable
     │  ├─ NoChampion             nothing has been promoted yet
     │  └─ StoreUnavailable       the database cannot be reached
@@ -247,10 +246,6 @@ class RunAlreadyActive(Conflict):
 
 class IllegalTransition(Conflict):
     """This is not possible in the present state."""
-
-
-class PromotionRefused(Conflict):
-    """The version was not promoted."""
 
 
 class Unavailable(PlacarError):

@@ -11,7 +11,7 @@ import typer
 
 from placar.cli.terminal import Advance, print_facts, print_json, progress_bar
 from placar.cli.workspace import Workspace, workspace
-from placar.errors import ConfigurationError, error_of
+from placar.errors import ConfigurationError, RunCancelled, error_of
 from placar.package.manifest import REPORT_FILE, VERSION_LENGTH, Manifest, Metrics
 from placar.package.reader import read_manifest
 from placar.package.run_folder import Progress, RunFolder, RunSpec
@@ -95,6 +95,8 @@ def follow_run(work: Workspace, spec: RunSpec, *, promote: bool, quiet: bool) ->
     with Interrupts() as interrupts, progress_bar(quiet=quiet) as advance:
         run = work.runs.request(spec, origin="cli", promote=promote)
         ended = work.runs.follow(run.id, lambda line: _advance(advance, line), interrupts)
+    if ended.active:
+        raise RunCancelled("Another process follows the run and was asked to end it.")
     if ended.error is not None:
         raise error_of(ended.error.code, ended.error.message, ended.error.way_out)
     return ended

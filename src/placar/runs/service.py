@@ -166,12 +166,12 @@ class RunService:
             claimed = self._runs.claim(run_id, self._claimant())
             if claimed is not None:
                 Follower(claimed, self._tools, on_progress, interrupts).follow()
-            elif interrupts.count and not run.cancel_requested:
-                with suppress(IllegalTransition):  # it has ended, or is about to
-                    self._runs.request_cancel(run_id)
             elif interrupts.count > 1:
                 break  # whoever follows it will end it; this caller waits no longer
             else:
+                if interrupts.count and not run.cancel_requested:
+                    with suppress(IllegalTransition):  # it has ended, or is about to
+                        self._runs.request_cancel(run_id)
                 self._leaving.wait(self._tools.timing.poll)
             run = self._runs.get(run_id)
         return run

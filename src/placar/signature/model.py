@@ -119,15 +119,6 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Names of the encoded matrix's columns, in order."""
         return tuple(name for feature in self.features for name in feature_columns(feature))
 
-    @property
-    def categorical_columns(self) -> tuple[int, ...]:
-        """Positions of the columns that hold category codes."""
-        return tuple(
-            position
-            for position, feature in self.column_owners()
-            if isinstance(feature, Categorical)
-        )
-
     def column_owners(self) -> tuple[tuple[int, Feature], ...]:
         """Return, for each encoded column, its position and the feature it belongs to."""
         owners = [feature for feature in self.features for _ in feature_columns(feature)]

@@ -208,6 +208,16 @@ def test_an_interrupt_before_the_launch_cancels_the_run(scene: Scene) -> None:
     assert scene.registry.models() == ()
 
 
+def test_an_interrupt_reaches_a_run_that_another_process_follows(scene: Scene) -> None:
+    first, second = scene.service("hangs"), scene.service("hangs")
+    run = first.request(scene.spec(), origin="test")
+    interrupts = Interrupts()
+    with Following(first, run.id):
+        eventually(lambda: first.get(run.id).stage == "fit")
+        interrupts.count = 1
+        assert second.follow(run.id, None, interrupts).status == "cancelled"
+
+
 def test_real_signals_are_counted_and_a_second_one_hurries(scene: Scene) -> None:
     patient = replace(FAST, grace=60.0)
     service = scene.service("hangs", timing=patient)
