@@ -11,7 +11,9 @@ from fastapi import FastAPI
 
 from placar.errors import StoreUnavailable
 from placar.settings import worker_slot
+from placar.web.attendance import attend, guard_connections
 from placar.web.memory import keep_memory_lean
+from placar.web.protocol import Guard
 from placar.web.server import ensure_key
 from placar.web.state import AppState
 from placar.web.stopping import (
@@ -34,17 +36,20 @@ def lifespan_of(state: AppState) -> Lifespan:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - the framework's shape
         keep_memory_lean()
         server = running_server()
+        guard = Guard(state.admission, state.meters, state.stopping)
         if server is not None:
             stop_on_quit(server)
+            guard_connections(server, guard)
         await asyncio.to_thread(_open, state)
         ticker = Ticker(state)
         ticker.start()
-        watch = asyncio.create_task(_watch(state))
+        tasks = [asyncio.create_task(_watch(state)), asyncio.create_task(attend(server, guard))]
         try:
             yield
         finally:
             state.stopping.set()
-            watch.cancel()
+            for task in tasks:
+                task.cancel()
             await asyncio.to_thread(_close, state, ticker)
 
     return lifespan
