@@ -77,7 +77,7 @@ class InitSummary(msgspec.Struct, frozen=True):
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write.")] = Path(),
     platform: Annotated[str | None, typer.Option(help="render, heroku, docker or fly.")] = None,
     plan: Annotated[str | None, typer.Option(help="The platform's name of it.")] = None,
     model_from: Annotated[
@@ -253,8 +253,9 @@ def _changes(choice: Choice, folder: Path, *, dry_run: bool) -> tuple[Change, ..
     from placar.deploy.writing import compare
     from placar.store.keys import new_secret
 
-    if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"{folder} is no folder.", way_out="Name one.")
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise ConfigurationError(f"{nearest} is no folder.", way_out="Name one.")
     key = "(a fresh one)" if dry_run else new_secret()
     return compare(deployment_files(choice, key), folder)
 

@@ -37,8 +37,8 @@ _STOPS = {
 def sizing_words(choice: Choice) -> tuple[str, ...]:
     """Return how the plan's memory is shared out, and what does not fit."""
     sizing = choice.sizing
-    workers = "1 web worker takes" if sizing.workers == 1 else f"{sizing.workers} web workers take"
-    shared = f"{workers} {in_words(sizing.serving)} with the master"
+    workers = "1 web worker" if sizing.workers == 1 else f"{sizing.workers} web workers"
+    shared = f"{workers} with the master may take {in_words(sizing.serving)}"
     system = f", {in_words(choice.plan.system)} are the system's" if choice.plan.system else ""
     if sizing.trains:
         return (
@@ -51,7 +51,7 @@ def sizing_words(choice: Choice) -> tuple[str, ...]:
         f"{shared}{system}.",
         (
             f"Too small to train in: only {in_words(sizing.run_memory)} would be left for a run. "
-            "It serves what the build trained; POST /run-pipeline ends as out_of_memory there."
+            "It serves what the build trained; a run in it is likely to end as out_of_memory."
         ),
     )
 

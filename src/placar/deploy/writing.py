@@ -148,7 +148,11 @@ def _text_of(place: Path, path: str) -> str | None:
         return place.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None
-    except (IsADirectoryError, NotADirectoryError, UnicodeDecodeError):
+    except NotADirectoryError:
+        raise FileInTheWay(
+            f"{path} needs a folder, and a file has its name.", way_out="Move that away first."
+        ) from None
+    except (IsADirectoryError, UnicodeDecodeError):
         raise FileInTheWay(
             f"{path} is there, and is no text file.", way_out="Move it away first."
         ) from None

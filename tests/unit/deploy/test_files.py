@@ -195,7 +195,7 @@ def test_the_image_serves_as_somebody_who_is_not_root(choice: Choice) -> None:
     words = json.loads(instructions(choice, "CMD")[-1])
     if choice.platform == "fly" and choice.model_from == "disk":
         assert words[:2] == ["sh", "-c"]
-        assert " && exec setpriv --reuid=placar " in words[2]
+        assert " && exec env HOME=/var/lib/placar setpriv --reuid=placar " in words[2]
         assert words[2].endswith(" placar serve --host 0.0.0.0")
     else:
         assert words == ["placar", "serve", "--host", "0.0.0.0"]
@@ -231,19 +231,28 @@ def test_a_model_of_the_build_is_in_the_image_and_under_no_volume(choice: Choice
         assert volumes == ([f'["{home}"]'] if choice.platform == "docker" else [])
 
 
-@pytest.mark.parametrize("platform", ["docker", "fly"])
-@pytest.mark.parametrize("model_from", ["build", "disk"])
-def test_the_dockerfile_linter_has_nothing_to_say(
-    platform: Platform, model_from: ModelFrom, tmp_path: Path
+@pytest.mark.parametrize(
+    ("platform", "model_from", "tool", "path"),
+    [
+        ("docker", "build", "hadolint", "Dockerfile"),
+        ("docker", "disk", "hadolint", "Dockerfile"),
+        ("fly", "build", "hadolint", "Dockerfile"),
+        ("fly", "disk", "hadolint", "Dockerfile"),
+        ("heroku", "build", "shellcheck", "bin/post_compile"),
+    ],
+)
+def test_linters_have_nothing_to_say(
+    platform: Platform, model_from: ModelFrom, tool: str, path: str, tmp_path: Path
 ) -> None:
     beside = Path(sys.executable).parent
-    hadolint = shutil.which("hadolint", path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}")
-    if hadolint is None:
-        pytest.skip("hadolint is not installed")
-    choice = Choice(platform, PLANS[platform][-1], model_from, "loans", "loans.csv", "Status")
-    (tmp_path / "Dockerfile").write_text(by_path(choice)["Dockerfile"].text, encoding="utf-8")
+    linter = shutil.which(tool, path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}")
+    if linter is None:
+        pytest.skip(f"{tool} is not installed")
+    choice = Choice(platform, PLANS[platform][-1], model_from, "loans", "my loans.csv", "Status")
+    place = tmp_path / Path(path).name
+    place.write_text(by_path(choice)[path].text, encoding="utf-8")
     done = subprocess.run(
-        [hadolint, "Dockerfile"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [linter, place.name], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -28,7 +28,7 @@ def test_it_writes_a_deployment_and_says_how_it_fits_and_what_is_lost(
     }
     said = " ".join(result.stdout.split())
     assert "loans-api on Heroku, plan basic: 512 MB" in said
-    assert "2 web workers take 160 MB with the master, a run may use 256 MB" in said
+    assert "2 web workers with the master may take 160 MB, a run may use 256 MB" in said
     assert "Lost at every deploy and restart, and at least once a day" in said
     assert "git push heroku HEAD:main" in said
     assert max(map(len, result.stdout.splitlines())) <= 80
@@ -46,7 +46,7 @@ def test_a_disk_comes_with_how_to_send_the_first_table(call: Init, platform: str
 def test_a_plan_too_small_to_train_in_is_told_so_and_serves(call: Init, folder: Path) -> None:
     result = call("--platform", "fly", "--plan", "shared-cpu-1x", *TABLE)
     said = " ".join(result.stdout.split())
-    assert "1 web worker takes 135 MB" in said
+    assert "1 web worker with the master may take 135 MB" in said
     assert "Too small to train in: only 59 MB would be left for a run" in said
     settings = tomllib.loads((folder / "placar.toml").read_text(encoding="utf-8"))
     assert settings["run_memory"] == "59MB"
@@ -94,9 +94,28 @@ def test_even_force_keeps_the_key_and_other_peoples_lines(call: Init, folder: Pa
     assert "extended   .gitignore" in result.stdout
 
 
-def test_a_folder_with_a_files_name_is_in_the_way(call: Init, folder: Path) -> None:
+def test_permissions_stay_but_for_those_that_are_needed(call: Init, folder: Path) -> None:
+    call("--platform", "heroku", *TABLE)
+    hook, procfile = folder / "bin/post_compile", folder / "Procfile"
+    hook.chmod(0o644)
+    procfile.write_text("web: mine\n")
+    procfile.chmod(0o600)
+    call("--platform", "heroku", *TABLE, "--force")
+    assert stat.S_IMODE(hook.stat().st_mode) == 0o755
+    assert stat.S_IMODE(procfile.stat().st_mode) == 0o600
+
+
+def test_what_is_no_text_file_is_in_the_way(call: Init, folder: Path) -> None:
+    (folder / "placar.toml").write_bytes(b"\xff")
+    error = refusal(call(*DOCKER, "--force"))
+    assert isinstance(error, FileInTheWay)
+    assert "placar.toml is there, and is no text file" in error.message
+    (folder / "placar.toml").unlink()
     (folder / "Dockerfile").mkdir()
     assert isinstance(refusal(call(*DOCKER, "--force")), FileInTheWay)
+    (folder / "bin").write_text("a file")
+    error = refusal(call("--platform", "heroku", *TABLE, "--force"))
+    assert "bin/post_compile needs a folder" in error.message
 
 
 def test_a_file_appears_whole_or_not_at_all(
@@ -197,6 +216,7 @@ def test_json_tells_the_same(call: Init, folder: Path) -> None:
         (("--platform", "heroku", *TABLE[:3], "status"), "Did you mean Status?"),
         ((*DOCKER[:-1], "two\nlines"), "--positive cannot be used"),
         (("tables/my loans.csv", *DOCKER), "is no folder"),
+        (("tables/my loans.csv/below", *DOCKER[:2]), "my loans.csv is no folder"),
         (("other", *DOCKER), "is not in other"),
     ],
 )

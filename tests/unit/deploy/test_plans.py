@@ -65,7 +65,7 @@ def test_what_is_no_box_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("platform", "given", "meant"),
-    [("render", "standart", "standard"), ("fly", "shared-1x", "shared-cpu-1x")],
+    [("render", "standar-d", "standard"), ("fly", "shared-1x", "shared-cpu-1x")],
 )
 def test_a_wrong_plan_is_answered_with_the_nearest(
     platform: Platform, given: str, meant: str
