@@ -104,12 +104,13 @@ def scores(service: ServiceProcess) -> None:
     """The model answers, and the process that the platform signals is gunicorn."""
     service.ready()
     # With a model that was just trained the other worker may need some moments more.
-    eventually(lambda: service.post("/predict", a_loan()).status == 200)
+    eventually(lambda: all(service.post("/predict", a_loan()).status == 200 for _ in range(20)))
     answer = service.post("/predict?reasons=3", a_loan())
     assert (answer.status, answer.body["model"]) == (200, "loans")
     assert answer.body["prediction"] in {"bad", "good"}
-    line = Path(f"/proc/{service.process.pid}/cmdline").read_bytes()
-    assert b"placar.web" in line
+    process = Path(f"/proc/{service.process.pid}")
+    assert b"placar.web" in (process / "cmdline").read_bytes()
+    assert b"\0MALLOC_ARENA_MAX=2\0" in b"\0" + (process / "environ").read_bytes()
 
 
 def blueprint(folder: Path) -> tuple[str, str, dict[str, str]]:

@@ -315,15 +315,14 @@ def _print_summary(choice: Choice, changes: tuple[Change, ...], folder: Path) ->
     typer.echo(f"{choice.name} on {TITLES[choice.platform]}, plan {plan.name}: {_about(plan)}\n")
     for change in changes:
         typer.echo(f"  {_TOLD.get(change.state, change.state):<10} {folder / change.file.path}")
+    typer.echo("\nHow the model gets there")
+    typer.echo(_wrapped(_about_model(choice, folder), "  "))
     typer.echo("\nHow it fits")
     for line in sizing_words(choice):
         typer.echo(_wrapped(line, "  "))
     typer.echo("\nWhat survives")
     for line in loss_words(choice):
         typer.echo(_wrapped(line, "  "))
-    if choice.deployed_table:
-        typer.echo("\nThe table")
-        typer.echo(_wrapped(_about_table(choice.deployed_table, folder), "  "))
     typer.echo("\nNext")
     for number, step in enumerate(next_steps(choice), 1):
         typer.echo(_wrapped(f"{number}. {step.words}", "  ", "     "))
@@ -331,13 +330,21 @@ def _print_summary(choice: Choice, changes: tuple[Change, ...], folder: Path) ->
             typer.echo(f"       {command}")
 
 
-def _about_table(table: str, folder: Path) -> str:
-    if _ignored_by_git(table, folder):
+def _about_model(choice: Choice, folder: Path) -> str:
+    table = choice.deployed_table
+    if table is None:
+        return "The running service trains it from a table that you send, and keeps it on a disk."
+    built_from_git = choice.platform in {"render", "heroku"}
+    if built_from_git and _ignored_by_git(table, folder):
         return (
-            f"git ignores {table}, so a build would not have it: take its line out of .gitignore, "
-            f"or add it with `git add --force`."
+            f"Each build trains it from {table}, which git ignores, so a build would not have it: "
+            "take its line out of .gitignore, or add it with `git add --force`."
         )
-    return f"{table} is deployed with the rest: keep its repository as private as the table is."
+    place = "repository" if built_from_git else "image"
+    return (
+        f"Each build trains it from {table}, which is deployed with the rest: keep the {place} as "
+        "private as the table is."
+    )
 
 
 def _ignored_by_git(table: str, folder: Path) -> bool:

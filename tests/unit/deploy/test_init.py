@@ -172,10 +172,14 @@ def test_git_does_not_see_the_key(call: Init, folder: Path) -> None:
     assert "?? .env" not in done.stdout
 
 
-def test_a_table_that_git_ignores_is_said_to_be_missing_at_build(call: Init, folder: Path) -> None:
+def test_a_table_that_git_ignores_is_said_to_be_missing_where_builds_start_from_git(
+    call: Init, folder: Path
+) -> None:
     subprocess.run(["git", "init", "-q", "."], cwd=folder, check=True)
     (folder / ".gitignore").write_text("*.csv\n")
-    assert "git ignores tables/my loans.csv" in " ".join(call(*DOCKER).stdout.split())
+    said = " ".join(call("--platform", "heroku", *TABLE).stdout.split())
+    assert "from tables/my loans.csv, which git ignores" in said
+    assert "git ignores" not in " ".join(call(*DOCKER, "--force").stdout.split())
 
 
 # Without writing
