@@ -124,7 +124,10 @@ def _values(choice: Choice) -> dict[str, object]:
     return {
         "build_command": build,
         "choice": choice,
-        "copied_table": (str(table), f"./{table.parent}/"),
+        "copied_table": (
+            str(table),
+            "./" if table.parent == PurePosixPath() else f"{table.parent}/",
+        ),
         "home": HOME,
         "loss_words": loss_words(choice),
         "own_volume_first": choice.platform == "fly" and choice.model_from == "disk",
