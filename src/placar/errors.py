@@ -24,7 +24,8 @@
     │  └─ KeyNotFound
     ├─ Conflict
     │  ├─ RunAlreadyActive       one run at a time; carries the id of the active one
-    │  └─ IllegalTransition      the thing is not in a state that allows this
+    │  ├─ IllegalTransition      the thing is not in a state that allows this
+    │  └─ FileInTheWay           a file that would be written is there, and is another
     ├─ Unavailable
     │  ├─ NoChampion             nothing has been promoted yet
     │  ├─ Overloaded             more to do than can be done in good time
@@ -269,6 +270,12 @@ class RunAlreadyActive(Conflict):
 
 class IllegalTransition(Conflict):
     """This is not possible in the present state."""
+
+
+class FileInTheWay(Conflict):
+    """A file that would be written is there already."""
+
+    way_out = "Move it away, or replace it with --force."
 
 
 class Unavailable(PlacarError):
