@@ -124,6 +124,13 @@ def memory_for_bodies(limit: int, workers: int, run_memory: int) -> int:
     return max(_LEAST_FOR_BODIES, min(_MOST_FOR_BODIES, left // workers))
 
 
+def share_of_worker(limit: int, workers: int, run_memory: int) -> int:
+    """Return the bytes that each web worker may hold alone, bodies included, beside a run."""
+    left = usable(limit) - TYPICAL.master - run_memory
+    least = 2 * TYPICAL.worker + memory_for_bodies(limit, workers, run_memory)
+    return max(least, left // workers)
+
+
 def _environment(home: str) -> dict[str, str]:
     """Return the probe's environment: ours, with a store that is empty and its own."""
     environment = child_environment()

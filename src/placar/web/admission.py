@@ -102,10 +102,10 @@ class Admission:
         return shed
 
     async def give_way(self) -> None:
-        """Let everything else have a turn, and single rows go first for a moment."""
+        """Let everything else have a turn; single rows, and the box's CPU quota, go first a while."""
         await asyncio.sleep(0)
         for _ in range(_YIELD_TIMES):
-            if self.rows.wait <= _YIELD_WAIT:
+            if self.rows.wait <= _YIELD_WAIT and not self.rows.cpu.overdrawn():
                 return
             await asyncio.sleep(_YIELD_PAUSE)
 

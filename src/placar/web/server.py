@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from placar.box.cpu_share import SAFE
 from placar.box.limits import cpu_quota, memory_limit
-from placar.box.sizing import default_workers, memory_for_bodies
+from placar.box.sizing import default_workers, memory_for_bodies, share_of_worker
 from placar.errors import ConfigurationError, PlacarError
 from placar.settings import Settings, unknown_variables
 from placar.store.database import Store
@@ -157,6 +157,13 @@ def room_for_bodies(settings: Settings) -> int:
     """Return the bytes that the requests of one worker may hold together."""
     limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
     return memory_for_bodies(limit.bytes, workers(settings), settings.run_memory)
+
+
+def share_of_memory(settings: Settings) -> int:
+    """Return the bytes that one worker may hold alone before it is replaced."""
+    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    share = share_of_worker(limit.bytes, workers(settings), settings.run_memory)
+    return settings.worker_memory or share
 
 
 def cpus_for_rows(settings: Settings) -> float:

@@ -33,8 +33,13 @@ class Chore:
 class Ticker:
     """Does the chores in turn, in one daemon thread, until it is stopped."""
 
-    def __init__(self, state: AppState) -> None:
-        """Prepare; nothing runs yet."""
+    def __init__(self, state: AppState, *more: Chore) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            state: the worker's.
+            more: chores beside those that every worker has.
+        """
         self._state = state
         self._master = worker_master()
         self._over = threading.Event()
@@ -46,6 +51,7 @@ class Ticker:
             Chore(2.0, self._with_store(self._adopt_runs)),
             Chore(1.0, self._leave_with_the_master),
             Chore(0.5, self._look_at_the_box),
+            *more,
         )
 
     def start(self) -> None:
