@@ -32,7 +32,7 @@ _TIGHT, _FULL = 0.85, 0.92
 
 _YIELD_WAIT = 0.005
 """Seconds that single rows wait when a batch that was taken lets them go first."""
-_YIELD_PAUSE, _YIELD_TIMES = 0.005, 10
+_YIELD_PAUSE, _YIELD_TIMES = 0.005, 4
 """How long a slice of a batch stands back, and how often in a row: it must get on, too."""
 
 _LONGEST_DEADLINE = 3600.0
@@ -102,7 +102,7 @@ class Admission:
         return shed
 
     async def give_way(self) -> None:
-        """Let everything else have a turn; single rows, and the box's CPU quota, go first a while."""
+        """Let everything else have a turn; single rows, and the CPU quota, go first a while."""
         await asyncio.sleep(0)
         for _ in range(_YIELD_TIMES):
             if self.rows.wait <= _YIELD_WAIT and not self.rows.cpu.overdrawn():
