@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Final
 
 from starlette.types import Scope
 
@@ -35,7 +36,8 @@ _YIELD_WAIT = 0.005
 _YIELD_PAUSE, _YIELD_TIMES = 0.005, 4
 """How long a slice of a batch stands back, and how often in a row: it must get on, too."""
 
-_LONGEST_DEADLINE = 3600.0
+LONGEST_DEADLINE: Final = 3600.0
+"""Seconds."""
 _BOX_RETRY = 5
 
 
@@ -129,8 +131,8 @@ def deadline_of(scope: Scope) -> float | None:
         seconds = float(given)
     except ValueError:
         seconds = -1.0
-    if not 0.0 < seconds <= _LONGEST_DEADLINE:
-        expected = f"seconds, above 0 and up to {_LONGEST_DEADLINE:g}"
+    if not 0.0 < seconds <= LONGEST_DEADLINE:
+        expected = f"seconds, above 0 and up to {LONGEST_DEADLINE:g}"
         issue = Issue("X-Request-Timeout", "out_of_range", f"Must be {expected}.", expected)
         raise InvalidRequest((issue,), "The header X-Request-Timeout cannot be used.")
     arrived: float = scope.get(ARRIVED) or time.monotonic()
