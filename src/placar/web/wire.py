@@ -15,10 +15,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from placar.errors import BodyTooLarge, InvalidRequest, Issue, MalformedBody, UnsupportedBody
-from placar.signature.body import refuse_repeated_names
+from placar.signature.body import Body, refuse_repeated_names
 from placar.web.bodies import Hold
 
-Body = bytes | bytearray
 RawHeaders = Iterable[tuple[bytes, bytes]]
 T = TypeVar("T")
 

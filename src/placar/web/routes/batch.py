@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,7 +20,8 @@ from starlette.types import Receive, Scope, Send
 from placar.errors import BodyTooLarge, InputError, InvalidRow, Issue, MalformedBody
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
-from placar.signature.body import decode_row, decode_rows
+from placar.signature.body import decode_row
+from placar.signature.rows import RowBatch, Rows, read_rows
 from placar.web.admission import SHED, deadline_of
 from placar.web.ids import new_prediction_id
 from placar.web.routes.predict import scorer_for, wanted_reasons
@@ -66,7 +67,7 @@ class _Task:
     """What one visit to the pool is for."""
 
     scorer: Scorer
-    rows: Sequence[msgspec.Raw]
+    rows: Rows
     start: int
     """Position of the first row in its batch."""
     reasons: int
@@ -91,7 +92,7 @@ class _Batch:
     """What a request asks for."""
 
     scorer: Scorer
-    rows: Sequence[msgspec.Raw]
+    rows: RowBatch
     reasons: int
     deadline: float | None
 
@@ -102,8 +103,7 @@ class _Batch:
     def tasks(self, answer: _Answer) -> Iterator[_Task]:
         """Return the batch in slices, each made when the one before it has been answered."""
         step = _rows_per_visit(self.scorer, self.reasons)
-        for start in range(0, len(self.rows), step):
-            rows = self.rows[start : start + step]
+        for start, rows in self.rows.slices(step):
             issues = _MOST_ISSUES - answer.issues
             yield _Task(self.scorer, rows, start, self.reasons, issues)
 
@@ -187,9 +187,9 @@ class PredictBatch:
         with state.admission.bodies.hold() as hold:
             body = await read_body(scope, receive, state.settings.max_body, hold)
             scorer = await scorer_for(state, scope["path_params"])
-            rows = await state.compute(decode_rows, body, state.settings.max_rows)
+            rows = await state.compute(read_rows, body, state.settings.max_rows)
             del body
-            state.admission.take_batch(len(rows), deadline)
+            state.admission.take_batch(rows.count, deadline)
             shed = bool(reasons) and state.admission.sheds_reasons()
             batch = _Batch(scorer, rows, 0 if shed else reasons, deadline)
             answer = _Answer(send, whole=scope.get("http_version") == "1.0", shed=shed)
@@ -198,7 +198,7 @@ class PredictBatch:
     async def _score(self, batch: _Batch, answer: _Answer, receive: Receive) -> None:
         admission = self._state.admission
         hung_up = asyncio.ensure_future(receive())  # all there is to receive is a disconnect
-        left = len(batch.rows)
+        left = batch.rows.count
         admission.batches.begin(left)
         try:
             for task in batch.tasks(answer):

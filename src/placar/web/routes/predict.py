@@ -10,13 +10,12 @@ from starlette.types import Receive, Scope, Send
 from placar.errors import InvalidRow, NoChampion
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
-from placar.signature.body import LARGEST_ROW, decode_row
+from placar.signature.body import LARGEST_ROW, Body, decode_row
 from placar.web.admission import SHED, deadline_of
 from placar.web.ids import new_prediction_id
 from placar.web.metrics import Meters
 from placar.web.state import AppState
 from placar.web.wire import (
-    Body,
     WireIssue,
     encode_json,
     on_the_wire,
