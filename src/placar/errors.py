@@ -38,6 +38,13 @@
     │  ├─ RunKilled              ended by a signal; carries its name
     │  ├─ RunCancelled
     │  └─ RunLost                its process is gone and left no word
+    ├─ DeploymentUnusable     a service that is being checked does not answer as one
+    │  ├─ HostNotFound           its name has no address
+    │  ├─ ConnectionFailed       refused, or no way there
+    │  ├─ TlsFailed              no trusted, encrypted connection
+    │  ├─ AnswerTimedOut         no connection or no answer in time
+    │  ├─ ConnectionDropped      closed before the answer was whole
+    │  └─ AnswerUnreadable       what came is not HTTP, or has no end
     ├─ DiskFull               no room, or no permission, where Placar must write
     └─ ConfigurationError     a setting or option that cannot be used
 
@@ -332,6 +339,48 @@ class RunLost(TrainingFailed):
     """The run's process is gone and left no word of how it ended."""
 
     way_out = "The machine or container was probably restarted; start the run again."
+
+
+class DeploymentUnusable(PlacarError):
+    """The service that was to be checked does not answer as one."""
+
+
+class HostNotFound(DeploymentUnusable):
+    """The host's name has no address."""
+
+    way_out = "Check its spelling, and that this computer is online."
+
+
+class ConnectionFailed(DeploymentUnusable):
+    """No connection could be made."""
+
+    way_out = "Check host and port, and that the service runs and listens on 0.0.0.0."
+
+
+class TlsFailed(DeploymentUnusable):
+    """No trusted, encrypted connection could be made."""
+
+    way_out = (
+        "Check https or http, and the certificate; for an authority of your own set SSL_CERT_FILE."
+    )
+
+
+class AnswerTimedOut(DeploymentUnusable):
+    """No answer came in time."""
+
+    way_out = "See the service's log: it may be starting, blocked or out of memory."
+
+
+class ConnectionDropped(DeploymentUnusable):
+    """The connection was closed before the answer was whole."""
+
+    way_out = "See the service's log at this time: a worker may have been killed."
+
+
+class AnswerUnreadable(DeploymentUnusable):
+    """What came back is not HTTP, or has no end."""
+
+    way_out = "Check that this port belongs to the service."
 
 
 class DiskFull(PlacarError):
