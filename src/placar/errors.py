@@ -348,39 +348,25 @@ class DeploymentUnusable(PlacarError):
 class HostNotFound(DeploymentUnusable):
     """The host's name has no address."""
 
-    way_out = "Check its spelling, and that this computer is online."
-
 
 class ConnectionFailed(DeploymentUnusable):
     """No connection could be made."""
-
-    way_out = "Check host and port, and that the service runs and listens on 0.0.0.0."
 
 
 class TlsFailed(DeploymentUnusable):
     """No trusted, encrypted connection could be made."""
 
-    way_out = (
-        "Check https or http, and the certificate; for an authority of your own set SSL_CERT_FILE."
-    )
-
 
 class AnswerTimedOut(DeploymentUnusable):
     """No answer came in time."""
-
-    way_out = "See the service's log: it may be starting, blocked or out of memory."
 
 
 class ConnectionDropped(DeploymentUnusable):
     """The connection was closed before the answer was whole."""
 
-    way_out = "See the service's log at this time: a worker may have been killed."
-
 
 class AnswerUnreadable(DeploymentUnusable):
     """What came back is not HTTP, or has no end."""
-
-    way_out = "Check that this port belongs to the service."
 
 
 class DiskFull(PlacarError):

@@ -29,6 +29,10 @@ from placar.trial.target import Target
 CONNECT_PATIENCE = 10.0
 """Seconds that a connection may take to be made."""
 
+_NOT_LISTENING = "Check host and port, and that the service runs and listens on 0.0.0.0."
+_WORKER_ENDED = "See the service's log at this time: a worker may have been killed."
+_WRONG_PORT = "Check that this port belongs to the service."
+_HTTP_OR_HTTPS = "Check whether the URL begins with http or https."
 _LARGEST_ANSWER = 64 * 1024**2
 _FIRST_FINAL = 200
 
@@ -123,7 +127,7 @@ class Connection(asyncio.Protocol):
             AnswerTimedOut, ConnectionDropped, AnswerUnreadable: no whole answer came.
         """
         if self._transport is None or not self.usable:
-            raise ConnectionDropped
+            raise ConnectionDropped(way_out=_WORKER_ENDED)
         loop = asyncio.get_running_loop()
         incoming = _Incoming(time.perf_counter(), loop.create_future())
         self._incoming = incoming
@@ -134,7 +138,8 @@ class Connection(asyncio.Protocol):
         except TimeoutError:
             self.close()
             raise AnswerTimedOut(
-                f"{request.path} was not answered within {patience:g} seconds."
+                f"{request.path} was not answered within {patience:g} seconds.",
+                way_out="See the service's log: it may be blocked, or short of memory or CPU.",
             ) from None
         except BaseException:  # cancelled, or broken: what still comes belongs to nobody
             self.close()
@@ -157,9 +162,10 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._fail(AnswerUnreadable("The answer changes to another protocol."))
+            message = "The answer changes to another protocol."
+            self._fail(AnswerUnreadable(message, way_out=_WRONG_PORT))
         except httptools.HttpParserError:
-            self._fail(AnswerUnreadable("What came back is not HTTP."))
+            self._fail(AnswerUnreadable("What came back is not HTTP.", way_out=_WRONG_PORT))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End an answer that has no length, or fail the one that is missing."""
@@ -170,9 +176,10 @@ class Connection(asyncio.Protocol):
             if not sized:
                 self._finish(incoming)
         if isinstance(exc, ssl.SSLError):
-            self._fail(TlsFailed(f"The encrypted connection broke: {exc.reason}."))
+            message = f"The encrypted connection broke: {exc.reason}."
+            self._fail(TlsFailed(message, way_out=_WORKER_ENDED))
         else:
-            self._fail(ConnectionDropped())
+            self._fail(ConnectionDropped(way_out=_WORKER_ENDED))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header (called by the parser)."""
@@ -193,7 +200,8 @@ class Connection(asyncio.Protocol):
             incoming.parts.append(body)
             incoming.size += len(body)
             if incoming.size > _LARGEST_ANSWER:
-                self._fail(AnswerUnreadable("The answer is too large to be one."))
+                message = "The answer is too large to be one."
+                self._fail(AnswerUnreadable(message, way_out=_WRONG_PORT))
                 self.close()
 
     def on_message_complete(self) -> None:
@@ -275,13 +283,22 @@ class Door:
                 way_out="Check host and port; a firewall may drop what is sent there.",
             ) from None
         except ssl.SSLCertVerificationError as error:
-            raise TlsFailed(f"{where} is not trusted: {error.verify_message}.") from None
+            raise TlsFailed(
+                f"{where} is not trusted: {error.verify_message}.",
+                way_out="Renew its certificate; for an authority of your own set SSL_CERT_FILE.",
+            ) from None
         except ssl.SSLError as error:
-            raise TlsFailed(f"{where} does not speak TLS: {error.reason}.") from None
+            raise TlsFailed(
+                f"{where} does not speak TLS as expected: {error.reason}.", way_out=_HTTP_OR_HTTPS
+            ) from None
         except ConnectionRefusedError:
-            raise ConnectionFailed(f"{where} refused the connection.") from None
+            raise ConnectionFailed(
+                f"{where} refused the connection.", way_out=_NOT_LISTENING
+            ) from None
         except OSError as error:
             if self._tls is not None and isinstance(error, ConnectionError):
-                raise TlsFailed(f"{where} hung up on the TLS handshake.") from None
+                raise TlsFailed(
+                    f"{where} hung up on the TLS handshake.", way_out=_HTTP_OR_HTTPS
+                ) from None
             raise ConnectionFailed(f"There is no way to {where}: {error.strerror}.") from None
         return connection

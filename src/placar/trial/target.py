@@ -91,7 +91,10 @@ def _look_up(host: str, port: int) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise HostNotFound(f"The host {host} has no address.") from None
+        raise HostNotFound(
+            f"The host {host} has no address.",
+            way_out="Check its spelling, and that this computer is online.",
+        ) from None
     return tuple(dict.fromkeys(str(each[4][0]) for each in found))
 
 
