@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from placar.trial.facts import Health, Latency, Step
+from placar.trial.facts import Health, Latency, Step, connections_of
 from placar.trial.verdict import PLATFORM_LIMIT
 
 _WIDTH = 400
@@ -43,7 +43,7 @@ def latency_chart(steps: Sequence[Step], health: Sequence[Health]) -> Markup:
     Each line goes from the median to the slowest answer, with marks at p90 and p99. Empty where
     nothing was measured.
     """
-    lines = [_Line(_connections(step), step.latency, "score") for step in steps]
+    lines = [_Line(connections_of(step), step.latency, "score") for step in steps]
     lines += [_Line(f"health {each.phase}", each.latency, "health") for each in health]
     lines = [line for line in lines if line.latency.worst is not None]
     if not lines:
@@ -111,10 +111,6 @@ def _limit(scale: _Scale, bottom: float) -> Markup:
 
 def _tick(power: int) -> str:
     return f"{10**power:,}" if power >= 0 else f"{10.0**power:g}"
-
-
-def _connections(step: Step) -> str:
-    return f"{step.connections} connection{'s' if step.connections > 1 else ''}"
 
 
 def _line(start: tuple[float, float], end: tuple[float, float], kind: str) -> Markup:

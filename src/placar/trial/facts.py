@@ -162,5 +162,10 @@ def milliseconds(value: float) -> str:
     return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"  # noqa: PLR2004
 
 
+def connections_of(step: Step) -> str:
+    """Return a step's name."""
+    return "1 connection" if step.connections == 1 else f"{step.connections} connections"
+
+
 def _milliseconds(seconds: float) -> float:
     return round(seconds * 1e3, 3)

@@ -7,10 +7,10 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from placar.trial.chart import latency_chart
-from placar.trial.facts import FEWEST, Latency, Trial
+from placar.trial.facts import FEWEST, Latency, Trial, connections_of
 from placar.trial.text import figures
 
-_SYMBOLS = {"ok": "ok", "note": "note", "warn": "warning", "fail": "failed"}
+_WORDS = {"ok": "ok", "note": "note", "warn": "warning", "fail": "failed"}
 
 
 def render_page(trial: Trial) -> str:
@@ -25,7 +25,7 @@ def render_page(trial: Trial) -> str:
     page = environment.get_template("trial.html").render(
         trial=trial,
         at=datetime.fromisoformat(trial.at),
-        words=_SYMBOLS,
+        words=_WORDS,
         chart=latency_chart(trial.steps, trial.health),
         figures=figures,
         fewest=FEWEST,
@@ -36,14 +36,17 @@ def render_page(trial: Trial) -> str:
 
 def _shown(trial: Trial) -> list[tuple[str, Latency, int, int]]:
     """Return the rows of the table of latencies: name, latency, refused, wrong."""
-    rows = [
-        (f"{trial.asked}, {step.connections} at once", step.latency, step.refused, step.failed)
-        for step in trial.steps
-    ]
+    rows = [(connections_of(step), step.latency, step.refused, step.failed) for step in trial.steps]
     beside = trial.retrain.step if trial.retrain else None
     if beside is not None:
-        name = f"{trial.asked} beside a run, {beside.connections} at once"
-        rows.append((name, beside.latency, beside.refused, beside.failed))
+        rows.append(
+            (
+                f"{connections_of(beside)}, beside a run",
+                beside.latency,
+                beside.refused,
+                beside.failed,
+            )
+        )
     rows += [
         (f"health {each.phase}", each.latency, 0, sum(each.errors.values()))
         for each in trial.health

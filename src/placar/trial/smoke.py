@@ -70,6 +70,10 @@ class Smoke:
         self.healthy = False
         """``/health`` answers."""
 
+    def open_request(self, path: str) -> Request:
+        """Return a request without a key, for what anybody may look at."""
+        return make_request(self._door.target, "GET", path)
+
     def request(self, method: str, path: str, body: bytes = b"", key: str | None = None) -> Request:
         """Return a request with the caller's key, or with another one."""
         key = key or self._key
@@ -126,20 +130,20 @@ class Smoke:
         return await self._door.ask(request, PATIENCE)
 
     async def _health(self) -> Check:
-        answer = await self._ask(self.request("GET", "/health"))
+        answer = await self._ask(self.open_request("/health"))
         if answer.status != HTTPStatus.OK:
             return unexpected("health", answer)
         self.healthy = True
         return Check("health", "ok", f"/health answered in {_ms(answer)}.")
 
     async def _ready(self) -> Check:
-        answer = await self._ask(self.request("GET", "/ready"))
+        answer = await self._ask(self.open_request("/ready"))
         if answer.status != HTTPStatus.OK:
             return unexpected("ready", answer)
         return Check("ready", "ok", f"/ready answered in {_ms(answer)}.")
 
     async def _interface(self) -> Check:
-        self.interface = read_interface(await self._ask(self.request("GET", "/openapi.json")))
+        self.interface = read_interface(await self._ask(self.open_request("/openapi.json")))
         found = self.interface
         if found.placar and not found.missing:
             return Check("interface", "ok", f"Placar {reading(found.placar)}.")

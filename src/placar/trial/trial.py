@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import uvloop
 
 from placar.trial.batches import send_batches
-from placar.trial.client import Door, Request, make_request
+from placar.trial.client import Door, Request
 from placar.trial.facts import Trial
 from placar.trial.health import HealthProbe
 from placar.trial.load import Load, is_worse, rising
@@ -84,7 +84,7 @@ class _Course:
     def __post_init__(self) -> None:
         self.door = Door(self.plan.target)
         self.smoke = Smoke(self.door, self.plan.key)
-        self.probe = HealthProbe(self.door, make_request(self.plan.target, "GET", "/health"))
+        self.probe = HealthProbe(self.door, self.smoke.open_request("/health"))
         self.found = Found(own=self.plan.target.own, loaded=self.plan.load)
 
     async def take(self) -> None:
@@ -92,7 +92,7 @@ class _Course:
         self.tell(0.0, "a handful of requests")
         await self.smoke.checks(self.found.checks)
         if not self.smoke.healthy:
-            self.probe = HealthProbe(self.door, make_request(self.plan.target, "GET", "/"))
+            self.probe = HealthProbe(self.door, self.smoke.open_request("/"))
         if not self.plan.load:
             for _ in range(_QUIET_PROBES):
                 await self.probe.ask_once("at rest")
@@ -133,7 +133,7 @@ class _Course:
             return self.smoke.request("POST", "/predict", row)
         path = "/health" if self.smoke.healthy else "/"
         self.found.asked = f"GET {path}"
-        return make_request(self.plan.target, "GET", path)
+        return self.smoke.open_request(path)
 
     def trial(self) -> Trial:
         """Return what was found, judged."""

@@ -14,6 +14,7 @@ from placar.trial.facts import (
     Status,
     Step,
     Trial,
+    connections_of,
     milliseconds,
 )
 from placar.trial.load import MOST_REQUESTS, is_worse
@@ -95,7 +96,7 @@ def _load(found: Found) -> Iterator[Check]:
         yield Check("load", status, told, "See the service's log; `placar doctor` reads it.")
     last = found.steps[-1]
     if found.stopped and not last.failed:
-        told = f"Ended at {_connections(last)}: {found.stopped}."
+        told = f"Ended at {connections_of(last)}: {found.stopped}."
         to_do = "Beyond this many callers at once it needs more workers, CPU or instances."
         yield Check("load", "warn", told, to_do)
     elif not failed:
@@ -117,8 +118,8 @@ def _health(phases: Iterable[Health]) -> Iterator[Check]:
         told = f"{count:,} probes: {_spread(each)}."
         if failed or worst >= PLATFORM_LIMIT:
             kinds = f" {failed:,} more failed: {', '.join(each.errors)}." if failed else ""
-            to_do = "Platforms cut off and restart a service whose health check takes 5 s."
-            yield Check(name, "fail", told + kinds, f"{to_do} See its log for what blocked it.")
+            to_do = "Platforms restart what fails this or takes 5 s: see the service's log."
+            yield Check(name, "fail", told + kinds, to_do)
         elif worst >= _SLOW_HEALTH:
             to_do = "Something holds the service's loop or its CPU; 5 s would be fatal."
             yield Check(name, "warn", told, to_do)
@@ -145,7 +146,8 @@ def _batches(batches: Iterable[Batch]) -> Iterator[Check]:
         if each.outcome == "too large" and scored:
             told += f" {each.rows:,} are more than one request may have."
         elif each.outcome == "refused":
-            yield Check("large batch", "note", f"{told} {each.rows:,} were refused.", each.said)
+            told = f"{told} {each.rows:,} were refused for now.".strip()
+            yield Check("large batch", "note", told, each.said)
             return
         elif each.outcome != "scored":
             to_do = "Send fewer rows at once, or see the service's log."
@@ -181,15 +183,9 @@ def _retrain(retrain: Retrain, steps: Iterable[Step]) -> Check:
 
 
 def _our_side(found: Found) -> Iterator[Check]:
-    slow = [step for step in found.steps if _own_fault(step)]
-    if slow:
-        step = slow[0]
-        told = (
-            f"This computer was the bottleneck at {_connections(step)}: it spent "
-            f"{step.own_cpu:.0%} of a CPU on asking, and was late by up to "
-            f"{milliseconds(step.own_lag.worst or 0.0)} itself."
-        )
-        yield Check("this computer", "note", told, "The service may be faster than the figures.")
+    fault = next((told for step in found.steps if (told := _own_fault(step))), "")
+    if fault:
+        yield Check("this computer", "note", fault, "The service may be faster than the figures.")
     if found.steps and found.own:
         told = "Service and load shared this computer's CPUs."
         yield Check("same machine", "note", told, "Over a network it differs; ask from elsewhere.")
@@ -198,11 +194,15 @@ def _our_side(found: Found) -> Iterator[Check]:
         yield Check("bounds", "note", told)
 
 
-def _own_fault(step: Step) -> bool:
-    """Tell whether our own loop, not the service, made up much of the latency."""
+def _own_fault(step: Step) -> str:
+    """Return how much of the latency our own side made up, in words; empty if it was little."""
+    where = f"This computer was the bottleneck at {connections_of(step)}"
+    if step.own_cpu > _BUSY:
+        return f"{where}: asking alone took {step.own_cpu:.0%} of a CPU."
     lag, latency = step.own_lag.p90, step.latency.p50
-    late = lag is not None and latency is not None and lag > max(_LAG, latency / 2)
-    return step.own_cpu > _BUSY or late
+    if lag is not None and latency is not None and lag > max(_LAG, latency / 2):
+        return f"{where}: its own clock was late by {milliseconds(lag)} in every tenth case."
+    return ""
 
 
 def _sentence(found: Found, status: Status, checks: tuple[Check, ...]) -> str:
@@ -230,7 +230,7 @@ def _pace(steps: Iterable[Step]) -> str:
     if not carried:
         return "no load well"
     best = max(carried, key=lambda step: step.rate)
-    return f"{best.rate:,.0f} answers a second over {_connections(best)} ({_percentiles(best)})"
+    return f"{best.rate:,.0f} answers a second over {connections_of(best)} ({_percentiles(best)})"
 
 
 def _percentiles(step: Step) -> str:
@@ -241,10 +241,6 @@ def _percentiles(step: Step) -> str:
     if p99 is not None:
         tail = f"p99 {milliseconds(p99)}"
     return f"p50 {milliseconds(p50)}, {tail}"
-
-
-def _connections(step: Step) -> str:
-    return "1 connection" if step.connections == 1 else f"{step.connections} connections"
 
 
 def _listed(names: list[str]) -> str:
