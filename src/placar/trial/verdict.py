@@ -17,7 +17,7 @@ from placar.trial.facts import (
     connections_of,
     milliseconds,
 )
-from placar.trial.load import MOST_REQUESTS, is_worse
+from placar.trial.load import MOST_REQUESTS, WORST_P99, is_worse
 from placar.trial.retrain import NOT_STARTED, UNFOLLOWED
 
 PLATFORM_LIMIT = 5_000.0
@@ -101,11 +101,21 @@ def _load(found: Found) -> Iterator[Check]:
         yield Check("load", "warn", told, to_do)
     elif not failed:
         yield Check("load", "ok", f"{asked:,} requests, none went wrong; {_pace(found.steps)}.")
-    refused = sum(step.refused for step in found.steps)
+    yield from _oddities(found.steps, asked)
+
+
+def _oddities(steps: list[Step], asked: int) -> Iterator[Check]:
+    slowest = max(steps, key=lambda step: step.latency.worst or 0.0)
+    worst = slowest.latency.worst or 0.0
+    if worst > WORST_P99 and not is_worse(slowest):
+        told = f"One answer took {milliseconds(worst)}, at {connections_of(slowest)}."
+        to_do = "Few are that slow, but something stood still: see the service's log."
+        yield Check("slowest answer", "warn", told, to_do)
+    refused = sum(step.refused for step in steps)
     if refused:
         told = f"{refused:,} of {asked:,} requests were told to come later (503 or 429), and did."
         yield Check("refusals", "note", told)
-    shed = sum(step.shed for step in found.steps)
+    shed = sum(step.shed for step in steps)
     if shed:
         yield Check("shed", "note", f"{shed:,} answers came without their extras, to save time.")
 
@@ -209,6 +219,8 @@ def _sentence(found: Found, status: Status, checks: tuple[Check, ...]) -> str:
     ended = "Interrupted, so this is not the whole picture. " if found.interrupted else ""
     failed = [each.name for each in checks if each.status == "fail"]
     warned = [each.name for each in checks if each.status == "warn"]
+    if found.interrupted and not found.steps and not failed:
+        return "Interrupted before anything could be said of it."
     if failed:
         return f"{ended}Not fit: {_listed(failed)} failed."
     what = "It answers as it should"

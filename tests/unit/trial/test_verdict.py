@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from placar.trial.facts import (
     Batch,
@@ -152,6 +153,18 @@ def test_some_errors_are_a_warning_and_many_a_failure(errors: int, status: str) 
 )
 def test_a_step_that_went_badly_is_the_last(step: Step, why: str) -> None:
     assert is_worse(step) == why
+
+
+def test_one_very_slow_answer_among_many_fast_ones_is_a_warning() -> None:
+    took = latency_of([0.001] * 999 + [5.0])
+    verdict = judge(a_found(structs.replace(a_step(), latency=took)))
+    check = check_of(verdict, "slowest answer")
+    assert (check.status, check.found) == ("warn", "One answer took 5,000 ms, at 4 connections.")
+
+
+def test_a_trial_that_was_interrupted_early_says_nothing_of_the_service() -> None:
+    verdict = judge(Found(own=True, loaded=True, interrupted=True))
+    assert verdict.sentence == "Interrupted before anything could be said of it."
 
 
 def test_the_reader_is_told_when_this_computer_was_the_bottleneck() -> None:
