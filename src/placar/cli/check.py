@@ -92,7 +92,7 @@ def check(
             "A run costs the host more than a handful of requests, and it is not this computer.",
             way_out="If it is yours, add --yes.",
         )
-    place = _report_place(output, target.host, as_json=as_json)
+    place = _report_place(output, target.authority, as_json=as_json)
     plan = Plan(target, _usable_key(key), load, retrain, seconds, connections)
     with progress_bar(quiet=as_json) as tell:
         trial = run_trial(plan, tell)
@@ -127,13 +127,13 @@ def _usable_key(given: str | None) -> str | None:
     return key
 
 
-def _report_place(output: Path | None, host: str, *, as_json: bool) -> Path | None:
+def _report_place(output: Path | None, authority: str, *, as_json: bool) -> Path | None:
     """Return where the report will go; that it can is found out before minutes of load."""
     if output is None:
         if as_json:
             return None
         now = datetime.now().astimezone()
-        name = re.sub(r"[^0-9A-Za-z.-]+", "-", host).strip("-.")[:80]
+        name = re.sub(r"[^0-9A-Za-z.-]+", "-", authority).strip("-.")[:80]
         output = Path(f"placar-check-{name}-{now:%Y%m%d-%H%M%S}.html")
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise ConfigurationError(

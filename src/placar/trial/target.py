@@ -12,6 +12,10 @@ from placar.errors import ConfigurationError, HostNotFound
 
 _PORTS = {"http": 80, "https": 443}
 _PATH = re.compile(r"[!-~]*")
+_IPV4 = 4
+_NOBODYS = {_IPV4: "192.0.2.1", 6: "2001:db8::1"}
+"""Addresses for documentation, by IP version: no machine has them."""
+
 _WAY_OUT = "Write it as https://example.com or http://127.0.0.1:8000."
 
 
@@ -106,10 +110,16 @@ def _is_ours(address: str) -> bool:
         return False
     if ip.is_loopback:
         return True
-    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6  # noqa: PLR2004
+    # A machine may be set to bind to any address (ip_nonlocal_bind): then binding tells nothing.
+    nobodys = _NOBODYS[ip.version]
+    return not ip.is_multicast and _binds(address, ip.version) and not _binds(nobodys, ip.version)
+
+
+def _binds(address: str, version: int) -> bool:
+    family = socket.AF_INET if version == _IPV4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((address, 0))
     except OSError:
         return False
-    return not ip.is_multicast
+    return True

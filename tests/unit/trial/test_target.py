@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from placar.errors import ConfigurationError, HostNotFound
+from placar.trial import target as target_module
 from placar.trial.client import make_request
 from placar.trial.target import Target, find_target
 
@@ -88,6 +89,16 @@ def test_a_host_is_ours_when_all_of_its_addresses_are(
 ) -> None:
     looked_up(monkeypatch, *addresses)
     assert find_target("http://service.example").own is own
+
+
+def test_where_any_address_can_be_bound_to_only_loopback_is_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(target_module, "_binds", lambda *_: True)
+    looked_up(monkeypatch, "203.0.113.7")
+    assert not find_target("http://service.example").own
+    looked_up(monkeypatch, "127.0.0.1")
+    assert find_target("http://service.example").own
 
 
 def test_a_name_in_another_script_travels_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -294,9 +294,13 @@ def test_an_interruption_ends_it_at_once_and_keeps_what_was_measured(
         )
     )
     seconds = 30.0 if phase == "load" else 0.3
-    threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    interruption = threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT))
+    interruption.start()
     began = time.monotonic()
-    trial = tried(service, retrain=True, seconds=seconds)
+    try:
+        trial = tried(service, retrain=True, seconds=seconds)
+    finally:
+        interruption.cancel()
     assert time.monotonic() - began < 5
     assert trial.interrupted
     assert trial.verdict.startswith("Interrupted")
