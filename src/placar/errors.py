@@ -6,7 +6,10 @@
     ├─ InputError             what a caller sent cannot be used
     │  ├─ MalformedBody          the bytes are not the JSON that was asked for
     │  ├─ UnsupportedBody        a content type, charset or encoding that is not read
+    │  ├─ MalformedRequest       the bytes are not HTTP
+    │  ├─ HeadTooLarge           more bytes of headers than a request may have
     │  ├─ BodyTooLarge           more bytes or rows than one request may hold
+    │  ├─ RequestTooSlow         head or body did not come in time
     │  ├─ InvalidRow             a row does not fit the signature; carries every issue
     │  └─ InvalidRequest         a parameter or member that cannot be used; carries every issue
     ├─ AccessError
@@ -21,9 +24,12 @@
     │  └─ KeyNotFound
     ├─ Conflict
     │  ├─ RunAlreadyActive       one run at a time; carries the id of the active one
-    │  └─ IllegalTransition      the thing is not in a state that allows this
+    │  ├─ IllegalTransition      the thing is not in a state that allows this
+    │  └─ FileInTheWay           a file that would be written is there, and is another
     ├─ Unavailable
     │  ├─ NoChampion             nothing has been promoted yet
+    │  ├─ Overloaded             more to do than can be done in good time
+    │  ├─ DeadlineUnmet          it cannot be done before the caller stops waiting
     │  └─ StoreUnavailable       the database cannot be reached
     ├─ PackageError
     │  ├─ PackageDamaged         a file is missing or its hash differs
@@ -147,6 +153,24 @@ class UnsupportedBody(InputError):
     way_out = "Send Content-Type: application/json, in UTF-8."
 
 
+class MalformedRequest(InputError):
+    """The request is not HTTP/1.1."""
+
+    way_out = "If this is a TLS client, use https where the certificate is, usually at a proxy."
+
+
+class HeadTooLarge(InputError):
+    """The request's headers are larger than they may be."""
+
+    way_out = "Send what is large in the body."
+
+
+class RequestTooSlow(InputError):
+    """The request did not arrive in time."""
+
+    way_out = "Send it again, over a better connection or in smaller parts."
+
+
 class BodyTooLarge(InputError):
     """The body is larger than one request may be."""
 
@@ -255,6 +279,12 @@ class IllegalTransition(Conflict):
     """This is not possible in the present state."""
 
 
+class FileInTheWay(Conflict):
+    """A file that would be written is there already."""
+
+    way_out = "Move it away, or replace it with --force."
+
+
 class Unavailable(PlacarError):
     """The service cannot do this just now."""
 
@@ -263,6 +293,18 @@ class NoChampion(Unavailable):
     """No model has been promoted yet, so there is nothing to score with."""
 
     way_out = "Train one: `placar train TABLE --target COLUMN`, or POST /run-pipeline."
+
+
+class Overloaded(Unavailable):
+    """More is asked of the service than it can answer in good time."""
+
+    way_out = "Try again after the seconds in the Retry-After header."
+
+
+class DeadlineUnmet(Unavailable):
+    """The answer would come after the caller stops waiting."""
+
+    way_out = "Wait longer (X-Request-Timeout), send fewer rows, or try again later."
 
 
 class StoreUnavailable(Unavailable):

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     memory_limit: Size | None = None
     """Memory of the box in bytes (`512MB`); found from the container when not set."""
 
+    worker_memory: Size | None = None
+    """Memory that a web worker may hold alone before it is replaced; its share of the box when not
+    set."""
+
     run_memory: Size = 256 * 1024**2
     """Memory that one run may use."""
 

@@ -52,7 +52,7 @@ def decode_row(body: Bytes) -> dict[str, object]:
     return row
 
 
-def decode_rows(body: bytes, most: int) -> Sequence[msgspec.Raw]:
+def decode_rows(body: bytes | bytearray, most: int) -> Sequence[msgspec.Raw]:
     """Return the undecoded rows of ``{"rows": [...]}``; each is for ``decode_row``.
 
     Args:
@@ -77,7 +77,7 @@ def decode_rows(body: bytes, most: int) -> Sequence[msgspec.Raw]:
     return rows
 
 
-def refuse_repeated_names(body: bytes) -> None:
+def refuse_repeated_names(body: bytes | bytearray) -> None:
     """Refuse JSON in which an object has a name twice.
 
     Raises:
@@ -98,7 +98,7 @@ def refuse_repeated_names(body: bytes) -> None:
         raise MalformedBody("The body holds a number that is out of range.") from None
 
 
-def _refuse_repeated_rows(body: bytes, length: int) -> None:
+def _refuse_repeated_rows(body: bytes | bytearray, length: int) -> None:
     """Refuse a batch with a second list of rows, of which the decoder sees the last only.
 
     Behind that list of ``length`` bytes there is the closing brace; before it, only its name and

@@ -64,10 +64,15 @@ class _Collected(Collector):
         )
         for pair, count in sorted(meters.warned.items()):
             warnings.add_metric(list(pair), count)
+        shed = CounterMetricFamily(
+            "placar_shed", "What was left out for want of time or memory.", labels=["what"]
+        )
+        for what, count in sorted(meters.shed.items()):
+            shed.add_metric([what], count)
         swaps = CounterMetricFamily(
             "placar_slot_swaps", "Times that a worker swapped its champion.", value=meters.swaps
         )
-        yield from (requests, rows, warnings, swaps)
+        yield from (requests, rows, warnings, shed, swaps)
 
     def _latency(self) -> Metric:
         family = HistogramMetricFamily(

@@ -48,6 +48,8 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Model, version, ``scored`` or ``rejected``, count."""
     warnings: list[tuple[str, str, int]] = []
     """Model, code, count."""
+    shed: list[tuple[str, int]] = []
+    """What, count."""
     swaps: int = 0
 
 
@@ -60,6 +62,8 @@ class Meters:
         self.latency: dict[str, Latency] = {}
         self.rows_seen: Counter[tuple[str, str, str]] = Counter()
         self.warned: Counter[tuple[str, str]] = Counter()
+        self.shed: Counter[str] = Counter()
+        """What was not done for want of time or memory: ``row``, ``batch`` or ``reasons``."""
         self.swaps = 0
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -93,6 +97,7 @@ class Meters:
             },
             rows=[(*key, count) for key, count in self.rows_seen.copy().items()],
             warnings=[(*key, count) for key, count in self.warned.copy().items()],
+            shed=list(self.shed.copy().items()),
             swaps=self.swaps,
         )
 
@@ -109,6 +114,8 @@ class Meters:
             self.rows_seen[model, version, outcome] += count
         for model, code, count in other.warnings:
             self.warned[model, code] += count
+        for what, count in other.shed:
+            self.shed[what] += count
         self.swaps += other.swaps
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,8 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from placar.box.limits import memory_limit
-from placar.box.sizing import default_workers
+from placar.box.cpu_share import SAFE
+from placar.box.limits import cpu_quota, memory_limit
+from placar.box.sizing import default_workers, memory_for_bodies, share_of_worker
 from placar.errors import ConfigurationError, PlacarError
 from placar.settings import Settings, unknown_variables
 from placar.store.database import Store
@@ -148,6 +151,26 @@ def workers(settings: Settings) -> int:
         return settings.workers
     limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
     return default_workers(limit.bytes, settings.run_memory)
+
+
+def room_for_bodies(settings: Settings) -> int:
+    """Return the bytes that the requests of one worker may hold together."""
+    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    return memory_for_bodies(limit.bytes, workers(settings), settings.run_memory)
+
+
+def share_of_memory(settings: Settings) -> int:
+    """Return the bytes that one worker may hold alone before it is replaced."""
+    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    share = share_of_worker(limit.bytes, workers(settings), settings.run_memory)
+    return settings.worker_memory or share
+
+
+def cpus_for_rows(settings: Settings) -> float:
+    """Return the CPUs that one worker may use on average, without end where there is no quota."""
+    quota = cpu_quota(plan_cpu=settings.plan_cpu)
+    usable = len(os.sched_getaffinity(0))
+    return SAFE * quota / workers(settings) if quota < usable else math.inf
 
 
 def worker_folder() -> str | None:

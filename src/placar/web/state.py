@@ -8,15 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import ParamSpec, TypeVar
 
+from placar.box.cpu_share import CpuShare
 from placar.errors import StoreUnavailable
 from placar.scoring.slot import Slot
 from placar.settings import Settings, worker_slot
 from placar.store.database import Store
+from placar.web.admission import Admission
 from placar.web.auth import KeyRing
 from placar.web.champion import ChampionKeeper
 from placar.web.metrics import MeterFiles, Meters
 from placar.web.readiness import Readiness
-from placar.web.server import admin_key
+from placar.web.server import admin_key, cpus_for_rows, room_for_bodies
 from placar.web.services import Services
 from placar.web.shelf import Shelf
 
@@ -25,6 +27,10 @@ T = TypeVar("T")
 
 COMPUTING_THREADS = 2
 """For batches and large rows. More would only queue for the processor."""
+
+
+_UNMEASURED_ROOM = 256 * 1024**2
+"""Bytes for bodies until ``start`` has looked at the box."""
 
 
 class AppState:
@@ -36,6 +42,7 @@ class AppState:
         self.slot = Slot()
         self.keys = KeyRing(admin_key(settings))
         self.meters = Meters()
+        self.admission = Admission(_UNMEASURED_ROOM, self.meters)
         self.readiness = Readiness(self.slot)
         self.keeper = ChampionKeeper(settings.model, self.slot, self.meters, self.readiness)
         self.shelf = Shelf(self.slot, self.keeper)
@@ -91,6 +98,8 @@ class AppState:
         """Make the thread pool, and go on counting where this slot's last worker stopped."""
         self.files = MeterFiles(self.settings.metrics, worker_slot() or 0, self.meters)
         self.files.resume()
+        self.admission.bodies.room = room_for_bodies(self.settings)
+        self.admission.rows.cpu = CpuShare(cpus_for_rows(self.settings))
         self._pool = ThreadPoolExecutor(COMPUTING_THREADS, thread_name_prefix="placar-compute")
 
     def close(self) -> None:
