@@ -206,12 +206,12 @@ def _our_side(found: Found) -> Iterator[Check]:
 
 def _own_fault(step: Step) -> str:
     """Return how much of the latency our own side made up, in words; empty if it was little."""
-    where = f"This computer was the bottleneck at {connections_of(step)}"
+    where = connections_of(step)
     if step.own_cpu > _BUSY:
-        return f"{where}: asking alone took {step.own_cpu:.0%} of a CPU."
+        return f"The bottleneck at {where}: asking alone took {step.own_cpu:.0%} of a CPU here."
     lag, latency = step.own_lag.p90, step.latency.p50
     if lag is not None and latency is not None and lag > max(_LAG, latency / 2):
-        return f"{where}: its own clock was late by {milliseconds(lag)} in every tenth case."
+        return f"At {where} it was late itself: by {milliseconds(lag)} in every tenth case."
     return ""
 
 

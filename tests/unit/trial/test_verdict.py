@@ -171,7 +171,7 @@ def test_the_reader_is_told_when_this_computer_was_the_bottleneck() -> None:
     busy = check_of(judge(a_found(a_step(16, cpu=0.97))), "this computer")
     assert (busy.status, "97% of a CPU" in busy.found) == ("note", True)
     late = check_of(judge(a_found(a_step(16, lag=0.008))), "this computer")
-    assert "late by 8.0 ms" in late.found
+    assert "late itself: by 8.0 ms" in late.found
     assert all(each.name != "this computer" for each in judge(a_found(a_step(lag=0.004))).checks)
 
 
