@@ -44,6 +44,13 @@
     │  ├─ RunKilled              ended by a signal; carries its name
     │  ├─ RunCancelled
     │  └─ RunLost                its process is gone and left no word
+    ├─ DeploymentUnusable     a service that is being checked does not answer as one
+    │  ├─ HostNotFound           its name has no address
+    │  ├─ ConnectionFailed       refused, or no way there
+    │  ├─ TlsFailed              no trusted, encrypted connection
+    │  ├─ AnswerTimedOut         no connection or no answer in time
+    │  ├─ ConnectionDropped      closed before the answer was whole
+    │  └─ AnswerUnreadable       what came is not HTTP, or has no end
     ├─ DiskFull               no room, or no permission, where Placar must write
     └─ ConfigurationError     a setting or option that cannot be used
 
@@ -374,6 +381,34 @@ class RunLost(TrainingFailed):
     """The run's process is gone and left no word of how it ended."""
 
     way_out = "The machine or container was probably restarted; start the run again."
+
+
+class DeploymentUnusable(PlacarError):
+    """The service that was to be checked does not answer as one."""
+
+
+class HostNotFound(DeploymentUnusable):
+    """The host's name has no address."""
+
+
+class ConnectionFailed(DeploymentUnusable):
+    """No connection could be made."""
+
+
+class TlsFailed(DeploymentUnusable):
+    """No trusted, encrypted connection could be made."""
+
+
+class AnswerTimedOut(DeploymentUnusable):
+    """No answer came in time."""
+
+
+class ConnectionDropped(DeploymentUnusable):
+    """The connection was closed before the answer was whole."""
+
+
+class AnswerUnreadable(DeploymentUnusable):
+    """What came back is not HTTP, or has no end."""
 
 
 class DiskFull(PlacarError):

@@ -218,6 +218,11 @@ def _setting_name(field: str) -> str:
     return field if field.isupper() else f"PLACAR_{field.upper()}"
 
 
+def shown_key() -> str | None:
+    """Return the caller's API key from the environment, for commands that ask a service."""
+    return os.environ.get(_SHOWN_KEY, "").strip() or None
+
+
 def child_environment() -> dict[str, str]:
     """Return what a process that we start inherits of our environment.
 

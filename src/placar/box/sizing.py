@@ -27,22 +27,27 @@ _LEAST_FOR_BODIES, _MOST_FOR_BODIES = 8 * _MB, 128 * _MB
 
 @dataclass(frozen=True, slots=True)
 class ServingCost:
-    """Bytes that serving takes: ``master`` once, ``worker`` for each web worker."""
+    """Bytes that serving takes: ``master`` once, ``worker`` for each web worker.
+
+    ``master + n * worker`` is the memory of a master and its workers, as their PSS adds up.
+    """
 
     master: int
+    """The master, and what all workers share with it or with each other."""
     worker: int
+    """What a worker shares with nobody."""
     measured: bool = True
     """False where nothing could be measured; then these are what other machines showed."""
 
 
-TYPICAL = ServingCost(master=110 * _MB, worker=25 * _MB, measured=False)
+TYPICAL = ServingCost(master=90 * _MB, worker=20 * _MB, measured=False)
 
 
 def measure_serving(app: str = _SERVING, package: Path | None = None) -> ServingCost:
     """Start the serving side in a process of its own, and return what it costs here.
 
-    A worker's cost is what a fork of the master shares with nobody. Shared pages are counted
-    with the master, once: adding up each process's RSS would count them again and again.
+    A worker's cost is what it shares with nobody. Shared pages are counted with the master, once:
+    adding up each process's RSS would count them again and again.
 
     Args:
         app: what a master imports and a worker starts, as ``module:name``.
