@@ -80,8 +80,8 @@ class Guard:
     connections: set[GuardedHttp] = field(default_factory=set)
     _resting: deque[GuardedHttp] = field(default_factory=deque)
     """Connections whose row is in the line and may not start yet."""
-    _refusals: dict[int, bytes] = field(default_factory=dict)
-    """Whole answers, by the seconds that they name: made once."""
+    _refusals: dict[int, list[bytes]] = field(default_factory=dict)
+    """Head and body of answers, by the seconds that they name: made once."""
 
     def look_around(self) -> None:
         """End what takes too long. To be called once a second."""
@@ -103,14 +103,20 @@ class Guard:
         if self._resting:
             self._resting[0].loop.call_later(_REST, self._start_resting)
 
-    def refusal(self) -> bytes:
-        """Note that a single row is refused, and return the whole answer to it."""
+    def refusal(self, arrived: float) -> bytes:
+        """Note that a single row is refused, and return the whole answer to it.
+
+        Args:
+            arrived: when its first byte was read, on the monotonic clock.
+        """
         self.meters.shed["row"] += 1
         seconds = self.admission.rows.refuse()
-        answer = self._refusals.get(seconds)
-        if answer is None:
-            answer = self._refusals[seconds] = raw_problem(Overloaded(retry_after=seconds))
-        return answer
+        parts = self._refusals.get(seconds)
+        if parts is None:
+            whole = raw_problem(Overloaded(retry_after=seconds))
+            parts = self._refusals[seconds] = whole.split(b"\r\n\r\n", 1)
+        took = 1000 * (time.monotonic() - arrived)
+        return b"%b\r\nserver-timing: app;dur=%.3f\r\n\r\n%b" % (parts[0], took, parts[1])
 
 
 class GuardedHttp(HttpToolsProtocol):
@@ -260,7 +266,8 @@ class GuardedHttp(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def _refuse(self, cycle: RequestResponseCycle) -> None:
-        self.transport.write(self._guard.refusal())
+        arrived: float = cast("Scope", cycle.scope)[ARRIVED]
+        self.transport.write(self._guard.refusal(arrived))
         cycle.response_started = cycle.response_complete = True
         self._count(_ROW, HTTPStatus.SERVICE_UNAVAILABLE)
         if not cycle.keep_alive:

@@ -137,6 +137,7 @@ async def test_who_comes_to_a_full_line_is_refused_before_anything_starts() -> N
         status, head = await client.answer()
         assert (status, worker.started) == (503, 0)
         assert b"retry-after: 1\r\n" in head
+        assert float(head.split(b"dur=")[1].split(b"\r\n")[0]) < 10
         assert worker.guard.meters.requests["/predict", "POST", 503] == 1
         assert worker.guard.meters.shed["row"] == 1
 
