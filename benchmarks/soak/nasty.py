@@ -178,6 +178,8 @@ async def _conversation(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, plan: Attack
 ) -> tuple[int, bytes]:
     for piece in plan.pieces:
+        if writer.is_closing():
+            raise ConnectionResetError
         writer.write(piece)
         if plan.patience:
             async with asyncio.timeout(30):

@@ -91,7 +91,7 @@ def _client(name: str, client: Client, seconds: float) -> list[object]:
 def _facts(found: Outcome) -> list[str]:
     lines = [
         (
-            f"- Service: {_end(found)}; its log has {found.log['worker_timeouts']} `WORKER TIMEOUT`, "
+            f"- Service: {_end(found)}; log: {found.log['worker_timeouts']} `WORKER TIMEOUT`, "
             f"{found.log['workers_killed']} workers ended by a signal or with an error, "
             f"{found.log['workers_booted']} started, {found.log['tracebacks']} tracebacks."
         ),

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +28,7 @@ import msgspec  # noqa: E402 - the path comes first
 import outcome as found_by  # noqa: E402
 from box import Box, NoBox, Throttling, Watch, forget_cached, open_box  # noqa: E402
 from clients import Plan, Seen  # noqa: E402
+from crew import at_work  # noqa: E402
 from harness import (  # noqa: E402
     RESULTS,
     ROOT,
@@ -200,49 +199,20 @@ def let_clients_at(scene: Scene, contender: Contender) -> list[Seen]:
         ["fresh health", "health"],
         ["batches", "usual runs" if usual else "runs", "nasty"],
     ]
-    with contextlib.ExitStack() as stack:
-        started = [
-            stack.enter_context(clients(scene, contender, roles, number))
-            for number, roles in enumerate(crews)
-        ]
-        deadline = time.monotonic() + scene.seconds + PATIENCE
-        for process, _ in started:
-            while process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.1)
-    seen = []
-    for (process, out), roles in zip(started, crews, strict=True):
-        if process.returncode or not out.exists():
-            sys.exit(f"The clients {roles} failed (exit {process.returncode}).")
-        seen.append(msgspec.json.decode(out.read_bytes(), type=Seen))
-    return seen
-
-
-@contextlib.contextmanager
-def clients(
-    scene: Scene, contender: Contender, roles: list[str], number: int
-) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Start a process of clients; whatever happens, it has ended afterwards."""
-    out = scene.folder / f"{contender.name}-seen-{number}.json"
-    plan = Plan(
-        roles=roles,
-        port=contender.port,
-        seconds=scene.seconds,
-        rows=str(scene.rows),
-        out=str(out),
-        table=str(scene.table),
-        usual=contender.home is None,
-    )
-    file = scene.folder / f"{contender.name}-plan-{number}.json"
-    file.write_bytes(msgspec.json.encode(plan))
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "clients.py"), str(file)], env={**os.environ}
-    )
-    try:
-        yield process, out
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+    plans = [
+        Plan(
+            roles=roles,
+            port=contender.port,
+            seconds=scene.seconds,
+            rows=str(scene.rows),
+            out=str(scene.folder / f"{contender.name}-{number}.seen"),
+            table=str(scene.table),
+            usual=usual,
+        )
+        for number, roles in enumerate(crews)
+    ]
+    with at_work(plans) as crew:
+        return crew.wait(PATIENCE)
 
 
 def compare(scene: Scene, contender: Contender, seen: list[Seen]) -> tuple[int | None, int, int]:
