@@ -45,7 +45,9 @@ from stream import StreamPlan, StreamSeen  # noqa: E402
 
 ROWS = 400
 CONNECTIONS = 768
-"""Of the open loop; each is free again when its answer came."""
+"""Of the overload; each is free again when its answer came."""
+_FEW = 64
+"""Of half load: an idle connection would be closed before its turn came again."""
 SLOWER = 2.0
 """Times the p99 of half load that accepted requests may take under overload."""
 REFUSED_WITHIN = 10.0
@@ -93,9 +95,9 @@ def main() -> int:
         with a_service(home, scene.port, options) as (_, where):
             closed = stage(scene, "capacity", 0.0, 16)
             capacity = closed.goodput
-            half = stage(scene, "half load", capacity / 2, CONNECTIONS)
+            half = stage(scene, "half load", capacity / 2, _FEW)
             over = stage(scene, f"{options.times:g} times", capacity * options.times, CONNECTIONS)
-            after = stage(scene, "half load again", capacity / 2, CONNECTIONS)
+            after = stage(scene, "half load again", capacity / 2, _FEW)
     stages = [closed, half, over, after]
     made = promises(half, over)
     text = render(where, stages, made)
@@ -233,7 +235,8 @@ def render(where: str, stages: Sequence[Stage], made: Sequence[Promise]) -> str:
     over = stages[2].seen
     return f"""# Overload: {verdict}
 
-{machine()}. Service with 2 workers on {where}; load from outside, {CONNECTIONS} connections.
+{machine()}. Service with 2 workers on {where}; load from outside, in the overload over
+{CONNECTIONS} connections.
 Open loop: a request goes out at its time on a free connection, and its latency counts from that
 time; with no connection free it is not sent (of the overload {over.no_connection:,}, because every
 connection waited for an answer). Greatest lag of the load itself: {over.lag * 1e3:.0f} ms.

@@ -26,7 +26,6 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import material  # noqa: E402
 import msgspec  # noqa: E402 - the path comes first
 import outcome as found_by  # noqa: E402
-from box import Box, NoBox, Throttling, Watch, forget_cached, open_box  # noqa: E402
 from clients import Plan, Seen  # noqa: E402
 from crew import at_work  # noqa: E402
 from harness import (  # noqa: E402
@@ -36,11 +35,12 @@ from harness import (  # noqa: E402
     Home,
     free_port,
     gunicorn,
-    placar_command,
     serving,
     trained_home,
 )
 from report import render  # noqa: E402
+
+from box import Box, NoBox, Throttling, Watch, forget_cached, open_box  # noqa: E402
 
 ROWS = 1_000
 """Different rows that are sent."""
@@ -122,7 +122,13 @@ def placar(scene: Scene) -> Contender:
     home = trained_home(scene.folder / "home")
     port = free_port()
     env = {**home.env, "PLACAR_LOG_LEVEL": "info", "WEB_CONCURRENCY": "2"}
-    return Contender("placar-soak", placar_command(port, 2), port, home.ask(), env, home)
+    start = (  # as render.yaml has it
+        '"$0" scripts/check_memory.py && exec sh scripts/startup.sh "$0" -m gunicorn '
+        '-c gunicorn.conf.py -b "127.0.0.1:$PORT" src.api.scoring_api:app'
+    )
+    env["PORT"] = str(port)
+    command = ["sh", "-c", start, sys.executable]
+    return Contender("placar-soak", command, port, home.ask(), env, home)
 
 
 def usual(scene: Scene) -> Contender:
