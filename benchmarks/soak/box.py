@@ -105,7 +105,10 @@ class Box:
     def limit_hits(self) -> int:
         """Return how often the limit was met: pages had to be given back before going on."""
         if self.version == 1:
-            return _number(self.memory / "memory.failcnt")
+            files = ("memory.failcnt", "memory.memsw.failcnt")  # the one with swap is asked first
+            return sum(
+                _number(self.memory / name) for name in files if (self.memory / name).exists()
+            )
         return _pairs(self.memory / "memory.events").get("max", 0)
 
     def highest(self) -> int | None:

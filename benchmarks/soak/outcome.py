@@ -90,7 +90,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     memory: Memory | None
     cpu: Cpu | None
     client_lag: float
-    """Greatest lag of the clients' own loops, in milliseconds."""
+    """Greatest lag of the loops that score single rows and probe, in milliseconds."""
 
     @property
     def failed(self) -> int:

@@ -26,7 +26,6 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import material  # noqa: E402
 import msgspec  # noqa: E402 - the path comes first
-from box import NoBox, open_box  # noqa: E402
 from clients import Plan, Seen  # noqa: E402
 from crew import at_work  # noqa: E402
 from harness import (  # noqa: E402
@@ -42,6 +41,8 @@ from harness import (  # noqa: E402
 )
 from outcome import Latency, Promise, latency  # noqa: E402
 from stream import StreamPlan, StreamSeen  # noqa: E402
+
+from box import NoBox, open_box  # noqa: E402
 
 ROWS = 400
 CONNECTIONS = 768

@@ -109,7 +109,7 @@ def _facts(found: Outcome) -> list[str]:
             said += [f"{client.not_sent} not sent, six being under way"] * bool(client.not_sent)
             lines.append(f"- {_NAMES[name]}: {', '.join(said)}.")
     lines += [_memory(found), _cpu(found), *_runs(found), _attacks(found)]
-    lines.append(f"- Greatest lag of the clients themselves: {found.client_lag:.0f} ms.")
+    lines.append(f"- Greatest lag of the single-row clients and probes: {found.client_lag:.0f} ms.")
     return [line for line in lines if line]
 
 

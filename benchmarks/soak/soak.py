@@ -193,7 +193,7 @@ def soak(scene: Scene, contender: Contender) -> found_by.Outcome:
         run_share=others.run_seconds / scene.seconds,
         memory=memory,
         cpu=cpu,
-        client_lag=max(each.lag for each in seen) * 1e3,
+        client_lag=max(each.lag for each in seen if each is not others) * 1e3,
     )
 
 
