@@ -87,6 +87,16 @@ def _broken_http(row: bytes) -> Iterator[Attack]:
     yield Attack("sends a header of 1 MB", (huge,), patience=3)
     many = get(PREDICT, {f"X-{number}": "y" * 60 for number in range(5_000)})
     yield Attack("sends 5,000 headers", (many,), patience=3)
+    for name, start in (("head", b"X-Filler: "), ("address", b"")):
+        begin = b"GET /" if name == "address" else b"GET /health HTTP/1.1\r\n" + start
+        yield Attack(f"sends a {name} without end", (begin, *([b"x" * _MB] * 20)), patience=3)
+    lines = (b"X-Filler: " + b"y" * 80 + b"\r\n") * 10_000
+    yield Attack(
+        "sends headers without end", (b"GET /health HTTP/1.1\r\n", *([lines] * 20)), patience=3
+    )
+    trailers = head("POST", PREDICT, {**JSON_HEADERS, "Transfer-Encoding": "chunked"})
+    trailers += b"2\r\n{}\r\n0\r\n"
+    yield Attack("sends trailers without end", (trailers, *([lines] * 20)), patience=3)
     yield Attack("declares too much", (declared(str(len(row) + 100)),), patience=5)
     yield Attack("declares too little", (declared(str(len(row) - 10)),), patience=3)
     yield Attack("declares less than nothing", (declared("-5"),), patience=3)
