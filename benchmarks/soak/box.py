@@ -102,15 +102,6 @@ class Box:
         name = "memory.oom_control" if self.version == 1 else "memory.events"
         return _pairs(self.memory / name).get("oom_kill", 0)
 
-    def limit_hits(self) -> int:
-        """Return how often the limit was met: pages had to be given back before going on."""
-        if self.version == 1:
-            files = ("memory.failcnt", "memory.memsw.failcnt")  # the one with swap is asked first
-            return sum(
-                _number(self.memory / name) for name in files if (self.memory / name).exists()
-            )
-        return _pairs(self.memory / "memory.events").get("max", 0)
-
     def highest(self) -> int | None:
         """Return the kernel's own record of the highest use, where it keeps one."""
         name = "memory.max_usage_in_bytes" if self.version == 1 else "memory.peak"

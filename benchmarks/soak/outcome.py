@@ -41,7 +41,6 @@ class Memory(msgspec.Struct, frozen=True):
     cache_then: int
     """Droppable page cache at the highest working set."""
     anonymous_then: int
-    limit_hits: int
 
 
 class Cpu(msgspec.Struct, frozen=True):

@@ -127,8 +127,7 @@ def _memory(found: Outcome) -> str:
         f"- Memory: highest working set {memory.working_set / MB:.0f} MB "
         f"({memory.working_set / memory.limit:.0%}), of it {memory.anonymous_then / MB:.0f} MB "
         f"anonymous, beside {memory.cache_then / MB:.0f} MB of page cache that can be dropped; "
-        f"highest use with cache {memory.peak / MB:.0f} MB; the limit was met "
-        f"{memory.limit_hits:,} times."
+        f"highest use with cache {memory.peak / MB:.0f} MB."
     )
 
 

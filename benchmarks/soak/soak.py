@@ -248,7 +248,6 @@ def memory_of(watch: Watch) -> found_by.Memory:
         working_set=peak.working_set,
         cache_then=peak.inactive_file,
         anonymous_then=peak.anonymous,
-        limit_hits=watch.box.limit_hits(),
     )
 
 
