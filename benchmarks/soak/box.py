@@ -239,6 +239,11 @@ class Watch:
         return max(self.box.highest() or 0, *(reading.usage for reading in self.readings))
 
 
+def end_well_on_sigterm() -> None:
+    """Let SIGTERM do what Ctrl-C does: end what was started, and remove the box."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def forget_cached(folders: Sequence[Path]) -> None:
     """Drop files from the page cache, so that the box pays for those it reads.
 

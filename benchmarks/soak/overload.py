@@ -42,7 +42,7 @@ from harness import (  # noqa: E402
 from outcome import Latency, Promise, latency  # noqa: E402
 from stream import StreamPlan, StreamSeen  # noqa: E402
 
-from box import NoBox, open_box  # noqa: E402
+from box import NoBox, end_well_on_sigterm, open_box  # noqa: E402
 
 ROWS = 400
 CONNECTIONS = 768
@@ -90,6 +90,7 @@ class Stage:
 
 def main() -> int:
     """Run the stages; exit 1 when a promise is broken."""
+    end_well_on_sigterm()
     options = parse()
     with tempfile.TemporaryDirectory(prefix="placar-overload-") as name:
         scene, home = prepare(Path(name), options)

@@ -40,7 +40,7 @@ from harness import (  # noqa: E402
 )
 from report import render  # noqa: E402
 
-from box import Box, NoBox, Throttling, Watch, forget_cached, open_box  # noqa: E402
+from box import Box, NoBox, Throttling, Watch, end_well_on_sigterm, forget_cached, open_box  # noqa: E402
 
 ROWS = 1_000
 """Different rows that are sent."""
@@ -76,6 +76,7 @@ class Scene:
 
 def main() -> int:
     """Run the soak; exit 1 when a promise is broken."""
+    end_well_on_sigterm()
     options = parse()
     with tempfile.TemporaryDirectory(prefix="placar-soak-") as name:
         scene = prepare(Path(name), options)
