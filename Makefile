@@ -11,7 +11,7 @@ PINS := $(wildcard requirements/*.txt)
 .PHONY: help demo test check format bench soak soak-short overload chaos clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/.installed ## train on the built-in table and serve on http://127.0.0.1:8000
 	PORT=$(PORT) $(BIN)/placar demo

@@ -33,11 +33,11 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import material  # noqa: E402
 import msgspec  # noqa: E402 - the path comes first
 import outcome as found_by  # noqa: E402
-from clients import ENDED, Failure, Plan, RunSeen, Seen  # noqa: E402
 from crew import at_work  # noqa: E402
 from deployment import Deployment, Kind  # noqa: E402
 from harness import Ask, Home, free_port, machine, request, table, trained_home  # noqa: E402
 from outcome import Promise  # noqa: E402
+from seen import ENDED, Failure, Plan, RunSeen, Seen  # noqa: E402
 
 from box import Box, NoBox, end_well_on_sigterm, open_box  # noqa: E402
 

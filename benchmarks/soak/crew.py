@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from clients import Plan, Seen
+from seen import Plan, Seen
 
 _CLIENTS = Path(__file__).resolve().with_name("clients.py")
 

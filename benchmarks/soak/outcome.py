@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from clients import RunSeen, Seen, Tally
+from seen import RunSeen, Seen, Tally
 
 MB = 1024**2
 HEALTH_P99 = 0.25

@@ -26,7 +26,6 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import material  # noqa: E402
 import msgspec  # noqa: E402 - the path comes first
-from clients import Plan, Seen  # noqa: E402
 from crew import at_work  # noqa: E402
 from harness import (  # noqa: E402
     RESULTS,
@@ -40,6 +39,7 @@ from harness import (  # noqa: E402
     trained_home,
 )
 from outcome import Latency, Promise, latency  # noqa: E402
+from seen import Plan, Seen  # noqa: E402
 from stream import StreamPlan, StreamSeen  # noqa: E402
 
 from box import NoBox, end_well_on_sigterm, open_box  # noqa: E402

@@ -26,7 +26,6 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import material  # noqa: E402
 import msgspec  # noqa: E402 - the path comes first
 import outcome as found_by  # noqa: E402
-from clients import Plan, Seen  # noqa: E402
 from crew import at_work  # noqa: E402
 from harness import (  # noqa: E402
     RESULTS,
@@ -39,6 +38,7 @@ from harness import (  # noqa: E402
     trained_home,
 )
 from report import render  # noqa: E402
+from seen import Plan, Seen  # noqa: E402
 
 from box import Box, NoBox, Throttling, Watch, end_well_on_sigterm, forget_cached, open_box  # noqa: E402
 

@@ -64,9 +64,9 @@ def test_a_box_ends_what_is_left_in_it(tool: Any) -> None:
 
 
 def test_a_wrong_answer_and_one_of_an_unknown_version_are_counted(tool: Any) -> None:
-    outcome, clients = tool("outcome"), tool("clients")
+    outcome, seen = tool("outcome"), tool("seen")
     answers = [("v1", 0, 0.25, 3), ("v1", 1, 0.5, 2), ("v2", 0, 0.25, 1)]
-    tally = clients.Tally(answers=answers)
+    tally = seen.Tally(answers=answers)
     assert outcome.count_wrong([tally], {"v1": [0.25, 0.6]}) == (3, 6)
 
 
