@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -21,7 +22,8 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import msgspec  # noqa: E402 - the path comes first
 import nasty  # noqa: E402
 import uvloop  # noqa: E402
-from material import JSON_HEADERS, MODEL, POSITIVE, TARGET, batch_body  # noqa: E402
+from harness import MODEL  # noqa: E402
+from material import JSON_HEADERS, POSITIVE, TARGET, batch_body  # noqa: E402
 from seen import ENDED, Failure, Plan, RunSeen, Seen, Tally  # noqa: E402
 from wire import Client, NoAnswer, Reply, connect, get, post  # noqa: E402
 
@@ -305,16 +307,15 @@ class Nasty(Role):
                 await asyncio.gather(*map(self._lane, lanes))
 
     async def _lane(self, kinds: list[nasty.Attack]) -> None:
-        while self.going:
-            for kind in kinds:
-                how, fine = await nasty.attack(self.plan.port, kind)
-                counts = self.ends.setdefault(kind.name, {})
-                counts[how] = counts.get(how, 0) + 1
-                if not fine:
-                    self.wrong[f"{kind.name}: {how}"] += 1
-                await asyncio.sleep(0.2)
-                if not self.going:
-                    return
+        for kind in itertools.cycle(kinds):
+            if not self.going:
+                return
+            how, fine = await nasty.attack(self.plan.port, kind)
+            counts = self.ends.setdefault(kind.name, {})
+            counts[how] = counts.get(how, 0) + 1
+            if not fine:
+                self.wrong[f"{kind.name}: {how}"] += 1
+            await asyncio.sleep(0.2)
 
 
 _ROLES: dict[str, type[Role]] = {
