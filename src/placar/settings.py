@@ -180,6 +180,11 @@ class Settings(BaseSettings):
         """Folder where each worker slot leaves its counters."""
         return self.home / "metrics"
 
+    @property
+    def flight(self) -> Path:
+        """Folder of the flight recorder: what each worker did last, and crashes."""
+        return self.home / "flight"
+
 
 def read_settings(**overrides: object) -> Settings:
     """Read environment and ``placar.toml`` once; ``overrides`` win over both.

@@ -13,6 +13,7 @@ from uvicorn import Server
 from placar.errors import StoreUnavailable
 from placar.settings import worker_slot
 from placar.web.attendance import attend, guard_connections
+from placar.web.lookout import Lookout
 from placar.web.memory import keep_memory_lean
 from placar.web.protocol import Guard
 from placar.web.recycling import Leaving, Recycling
@@ -45,17 +46,21 @@ def lifespan_of(state: AppState) -> Lifespan:
         if server is not None:
             stop_on_quit(server)
             guard_connections(server, guard)
-        await asyncio.to_thread(_open, state)
-        ticker = Ticker(state, *_chores(state, server, guard))
-        ticker.start()
-        tasks = [asyncio.create_task(_watch(state)), asyncio.create_task(attend(server, guard))]
-        try:
-            yield
-        finally:
-            state.stopping.set()
-            for task in tasks:
-                task.cancel()
-            await asyncio.to_thread(_close, state, ticker)
+        async with Lookout(state):
+            await asyncio.to_thread(_open, state)
+            ticker = Ticker(state, *_chores(state, server, guard))
+            ticker.start()
+            tasks = [
+                asyncio.create_task(_watch(state)),
+                asyncio.create_task(attend(server, guard)),
+            ]
+            try:
+                yield
+            finally:
+                state.stopping.set()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.to_thread(_close, state, ticker)
 
     return lifespan
 
@@ -99,6 +104,8 @@ def _chores(state: AppState, server: Server | None, guard: Guard) -> tuple[Chore
 
 async def _watch(state: AppState) -> None:
     await set_when_stopping(state.stopping)
+    if state.stopping.is_set():
+        await asyncio.to_thread(state.recorder.write)  # whatever ends us now cut a stop short
     if state.stopping.is_set() and state.opened:
         # Followers give their leases up now, so that the server need not wait for their runs.
         await asyncio.to_thread(state.services.runs.close)

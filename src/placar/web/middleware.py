@@ -98,7 +98,11 @@ class Observed:
                 self._record(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, watched)
+        self._meters.answering[id(scope)] = (began, scope)
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            del self._meters.answering[id(scope)]
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get(ROUTE, UNMATCHED)

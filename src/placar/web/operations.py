@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from placar.box.flight.record import Crash
 from placar.runs.request import RunRequest
 from placar.web.routes.batch import RejectedRow, RowPrediction
 from placar.web.routes.predict import MOST_REASONS, Prediction
@@ -64,6 +65,8 @@ class Readiness(msgspec.Struct):
     model: str
     version: str
     notes: tuple[str, ...]
+    last_crash: Crash | None = None
+    """The last end of a worker that nobody had asked for; only for keys with the scope `read`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from threading import Event
 from typing import ParamSpec, TypeVar
 
 from placar.box.cpu_share import CpuShare
+from placar.box.flight.record import Activity
+from placar.box.flight.recorder import FlightRecorder
 from placar.errors import StoreUnavailable
 from placar.scoring.slot import Slot
 from placar.settings import Settings, worker_slot
@@ -49,6 +51,7 @@ class AppState:
         self.stopping = Event()
         """Set when the server begins to stop, before it waits for what still runs."""
         self.files = MeterFiles(settings.metrics, 0, self.meters)
+        self.recorder = FlightRecorder(settings.flight, self.activity)
         self._inherited: Store | None = None
         self._services: Services | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -110,6 +113,18 @@ class AppState:
         if self._services is not None:
             self._services.close()
             self._services = None
+
+    def activity(self) -> Activity:
+        """Return what this worker is busy with. For any thread; takes microseconds."""
+        requests, oldest = self.meters.in_flight()
+        champion = self.slot.current
+        return Activity(
+            requests=requests,
+            oldest_request=round(oldest, 3),
+            runs=self._services.runs.followed if self._services is not None else (),
+            champion=f"{champion.model} {champion.version}" if champion is not None else "",
+            stopping=self.stopping.is_set(),
+        )
 
     async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run CPU work in the worker's pool, so that the loop stays free."""
