@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Self
 
-from box import Box
 from harness import KEY, RESULTS, ROOT, SMALL, Ask, Home, placar_command, request
+
+from box import Box
 
 Kind = Literal["master", "worker", "run supervisor", "run fork"]
 

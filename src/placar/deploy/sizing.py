@@ -15,6 +15,8 @@ _RUN = 256 * _MB
 """What a run gets before a second worker gets anything: the setting's default."""
 _LEAST_RUN = 128 * _MB
 """Importing what a run trains with takes nearly as much."""
+_LEAST_LEFT = 16 * _MB
+"""What requests need beside the workers themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def size(plan: Plan) -> Sizing:
     workers = max(1, fitting)
     serving = TYPICAL.master + workers * TYPICAL.worker
     left = usable(plan.limit) - serving
-    if left <= 0:
+    if left < _LEAST_LEFT:
         raise ConfigurationError(
             f"{in_words(plan.memory)} are too small: one web worker with its master takes "
             f"{in_words(serving)}, and a tenth has to stay free.",

@@ -28,7 +28,7 @@ def test_it_writes_a_deployment_and_says_how_it_fits_and_what_is_lost(
     }
     said = " ".join(result.stdout.split())
     assert "loans-api on Heroku, plan basic: 512 MB" in said
-    assert "2 web workers with the master may take 160 MB, a run may use 256 MB" in said
+    assert "2 web workers with the master may take 130 MB, a run may use 256 MB" in said
     assert "Lost at every deploy and restart, and at least once a day" in said
     assert "git push heroku HEAD:main" in said
     assert max(map(len, result.stdout.splitlines())) <= 80
@@ -46,7 +46,7 @@ def test_a_disk_comes_with_how_to_send_the_first_table(call: Init, platform: str
 def test_a_plan_too_small_to_train_in_is_told_so_and_serves(call: Init, folder: Path) -> None:
     result = call("--platform", "fly", "--plan", "shared-cpu-1x", *TABLE)
     said = " ".join(result.stdout.split())
-    assert "1 web worker with the master may take 135 MB" in said
+    assert "1 web worker with the master may take 110 MB" in said
     assert "Too small to train in: only 59 MB would be left for a run" in said
     settings = tomllib.loads((folder / "placar.toml").read_text(encoding="utf-8"))
     assert settings["run_memory"] == "59MB"
