@@ -47,9 +47,9 @@ def test_a_plan_too_small_to_train_in_is_told_so_and_serves(call: Init, folder: 
     result = call("--platform", "fly", "--plan", "shared-cpu-1x", *TABLE)
     said = " ".join(result.stdout.split())
     assert "1 web worker with the master may take 110 MB" in said
-    assert "Too small to train in: only 84 MB would be left for a run" in said
+    assert "Too small to train in: only 64 MB would be left for a run" in said
     settings = tomllib.loads((folder / "placar.toml").read_text(encoding="utf-8"))
-    assert settings["run_memory"] == "84MB"
+    assert settings["run_memory"] == "64MB"
     assert '"--memory", "256MB"' in (folder / "Dockerfile").read_text(encoding="utf-8")
 
 
