@@ -26,6 +26,12 @@ class Tree:
     usage: str = ""
     inactive: str = ""
     """The line of ``memory.stat`` with the file cache that is given back on demand."""
+    active: str = ""
+    """The line with the file cache that is given back as well, but is missed then."""
+    mapped: str = ""
+    """The line with the part of the file cache that processes have mapped, such as libraries."""
+    kills: str = ""
+    """The file that counts processes which the kernel killed for memory."""
 
 
 MEMORY = (
@@ -36,6 +42,9 @@ MEMORY = (
         limit="memory.max",
         usage="memory.current",
         inactive="inactive_file",
+        active="active_file",
+        mapped="file_mapped",
+        kills="memory.events",
     ),
     Tree(
         "cgroup v1",
@@ -44,6 +53,9 @@ MEMORY = (
         limit="memory.limit_in_bytes",
         usage="memory.usage_in_bytes",
         inactive="total_inactive_file",
+        active="total_active_file",
+        mapped="total_mapped_file",
+        kills="memory.oom_control",
     ),
 )
 CPU = (
@@ -102,6 +114,20 @@ def whole_number(text: str) -> int | None:
         return None
     number = int(text)
     return number if number < UNLIMITED else None
+
+
+def oom_kills(root: Path = Path("/")) -> int:
+    """Return how many processes of our groups the kernel has killed for memory, as far as told.
+
+    Only a difference between two calls says something: each group above ours that can be seen
+    counts as well, because the limit that was reached may be its own.
+    """
+    counts = [
+        read_line(folder / tree.kills, "oom_kill")
+        for tree in MEMORY
+        for folder in folders(root, tree)
+    ]
+    return sum(count for count in counts if count)
 
 
 def _group(root: Path, controller: str) -> tuple[str, ...]:
