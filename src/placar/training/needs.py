@@ -1,7 +1,7 @@
 """How much memory learning from a table takes, told before it is taken.
 
 The figures are those of ``benchmarks/training/memory.py``, which prints them beside the estimate:
-it is within a tenth or so of what was measured, mostly above.
+it lies between a twentieth below and a sixth above what was measured.
 """
 
 from __future__ import annotations
