@@ -1,51 +1,19 @@
-"""Processes by what /proc says: who is alive, since when, and which of them to end.
-
-A process id alone names nobody: ids are used again. Together with the start time, in clock
-ticks since boot, it names one process; a *machine* is what that pair means something on.
-"""
+"""A run's processes: since when they run, which group to end, and what left it."""
 
 from __future__ import annotations
 
 import os
-import platform
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from placar.box.process import ProcessIdentity, identify
 
 _PROC = Path("/proc")
 
 _SWEEPS = 5
 """Looks for strays: one that is being killed may have started another."""
-
-_STATE = 0
-_STARTED = 19
-"""Places among the fields of /proc/N/stat that follow the command's closing bracket."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
-    """One process, for good."""
-
-    pid: int
-    started: int
-
-
-def identify(pid: int) -> ProcessIdentity | None:
-    """Return the identity of the process that has this id now, a zombie too."""
-    fields = _stat(pid)
-    return ProcessIdentity(pid, int(fields[_STARTED])) if fields else None
-
-
-def is_alive(process: ProcessIdentity) -> bool:
-    """Tell whether this very process still runs; a zombie does not."""
-    fields = _stat(process.pid)
-    return (
-        fields is not None
-        and int(fields[_STARTED]) == process.started
-        and fields[_STATE] not in ("Z", "X")
-    )
 
 
 def signal_group(process: ProcessIdentity, number: signal.Signals) -> None:
@@ -72,15 +40,6 @@ def find_by_argument(argument: str) -> ProcessIdentity | None:
         except OSError:  # it ended while we looked
             continue
     return None
-
-
-def machine() -> str:
-    """Name this machine, until it boots again, and this space of process ids."""
-    try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {(_PROC / 'self/ns/pid').readlink()}"
-    except OSError:
-        return platform.node()
 
 
 def age(process: ProcessIdentity) -> float | None:
@@ -137,12 +96,3 @@ def _pids() -> list[int]:
         return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
     except OSError:
         return []
-
-
-def _stat(pid: int) -> list[str] | None:
-    try:
-        text = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
-        return None
-    # The command stands in brackets and may hold brackets and blanks itself.
-    return text.rpartition(")")[2].split()
