@@ -53,6 +53,15 @@ class Child:
         self.start_grandchild()
         time.sleep(600)
 
+    def breeds_a_daemon(self) -> None:
+        self.start_daemon()
+        self.succeeds()
+
+    def hangs_beside_a_daemon(self) -> None:
+        self.progress("fit", 0.4)
+        self.start_daemon()
+        time.sleep(600)
+
     def abandons(self) -> None:
         self.start_grandchild()
         self.succeeds()
@@ -105,6 +114,19 @@ class Child:
         if grandchild.stdout is not None:
             grandchild.stdout.readline()
         self.write("pids", f"{os.getpid()} {grandchild.pid}")
+
+    def start_daemon(self) -> None:
+        """Start what leaves group, session and folder behind, and write down both ids."""
+        if os.fork() == 0:
+            os.setsid()
+            os.chdir("/")
+            if os.fork() == 0:
+                self.write("pids", f"{os.getppid()} {os.getpid()}")
+                time.sleep(600)
+            os._exit(0)
+        os.wait()
+        while not (self.folder / "pids").exists():
+            time.sleep(0.01)
 
     def progress(self, stage: str, done: float) -> None:
         with (self.folder / "progress.jsonl").open("a", encoding="utf-8") as file:

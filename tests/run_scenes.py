@@ -35,7 +35,7 @@ FAST = Timing(
     heartbeat=0.1,
     grace=0.4,
     insistence=0.3,
-    patience=Patience(queued=0.5, here=0.6, elsewhere=1.2),
+    patience=Patience(queued=0.5, here=0.6, elsewhere=1.2, sure=0.25),
 )
 """In a hurry, but slower than the pauses of a busy machine."""
 

@@ -41,6 +41,7 @@
     │  ├─ ParityFailed           the compiled model differs from the trained one
     │  ├─ RunTimedOut
     │  ├─ RunOutOfMemory
+    │  ├─ RunDoesNotFit          refused before it took memory, by an estimate
     │  ├─ RunKilled              ended by a signal; carries its name
     │  ├─ RunCancelled
     │  └─ RunLost                its process is gone and left no word
@@ -361,6 +362,12 @@ class RunTimedOut(TrainingFailed):
 
 class RunOutOfMemory(TrainingFailed):
     """The run reached its memory limit."""
+
+    way_out = "Raise PLACAR_RUN_MEMORY (or --memory), or train on fewer rows or columns."
+
+
+class RunDoesNotFit(TrainingFailed):
+    """The run would need more memory than it may use, so it was not begun."""
 
     way_out = "Raise PLACAR_RUN_MEMORY (or --memory), or train on fewer rows or columns."
 

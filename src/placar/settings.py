@@ -107,13 +107,13 @@ class Settings(BaseSettings):
     set."""
 
     run_memory: Size = 256 * 1024**2
-    """Memory that one run may use."""
+    """Most memory that one run may use; it gets less where the box has less left."""
 
     run_timeout: Seconds = 1800.0
     """Seconds after which a run is ended."""
 
     run_budget: Seconds = 60.0
-    """Seconds that the fitting stage of a run may take."""
+    """Seconds of CPU that the fitting stage of a run may take."""
 
     max_body: Size = 32 * 1024**2
     """Largest request body."""

@@ -26,6 +26,10 @@ class Tree:
     usage: str = ""
     inactive: str = ""
     """The line of ``memory.stat`` with the file cache that is given back on demand."""
+    active: str = ""
+    """The line with the file cache that is given back as well, but is missed then."""
+    mapped: str = ""
+    """The line with the part of the file cache that processes have mapped, such as libraries."""
     kills: str = ""
     """The file that counts processes which the kernel killed for memory."""
 
@@ -38,6 +42,8 @@ MEMORY = (
         limit="memory.max",
         usage="memory.current",
         inactive="inactive_file",
+        active="active_file",
+        mapped="file_mapped",
         kills="memory.events",
     ),
     Tree(
@@ -47,6 +53,8 @@ MEMORY = (
         limit="memory.limit_in_bytes",
         usage="memory.usage_in_bytes",
         inactive="total_inactive_file",
+        active="total_active_file",
+        mapped="total_mapped_file",
         kills="memory.oom_control",
     ),
 )

@@ -36,7 +36,7 @@ def confine(memory: int) -> None:
     steps: dict[str, Callable[[], None]] = {
         "nice": lambda: os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY),
         "oom_score_adj": lambda: _write(_OOM_SCORE, str(FIRST_TO_GO)),
-        "rlimit_data": lambda: _lower(resource.RLIMIT_DATA, memory),
+        "rlimit_data": lambda: limit_data(memory),
         "rlimit_core": lambda: _lower(resource.RLIMIT_CORE, 0),
     }
     for step, take in steps.items():
@@ -44,6 +44,15 @@ def confine(memory: int) -> None:
             take()
         except (OSError, ValueError) as error:
             _log.warning("confinement_refused", extra={"step": step, "why": str(error)})
+
+
+def limit_data(memory: int) -> None:
+    """Let this process take no more than ``memory`` bytes for its data; see ``confine``.
+
+    Raises:
+        OSError, ValueError: the operating system refuses.
+    """
+    _lower(resource.RLIMIT_DATA, memory)
 
 
 def _write(path: Path, text: str) -> None:

@@ -38,8 +38,8 @@ def memory_limit(
         root: where ``proc`` and ``sys`` are.
         plan_cpu: CPUs of the platform's plan, such as "0.5", if it tells.
     """
-    machine = _machine_memory(root)
-    group = _tightest(root)
+    machine = machine_memory(root)
+    group = tightest_group(root)
     if setting is not None and (group is None or setting <= group.limit.bytes):
         return Limit(setting, "PLACAR_MEMORY_LIMIT")
     if group is not None and group.limit.bytes < machine:
@@ -56,7 +56,7 @@ def memory_use(root: Path = _ROOT) -> int:
     That is usage without the file cache which the kernel gives back on demand; of the group with
     the tightest limit, else of this process's own group, else of the machine.
     """
-    group = _tightest(root)
+    group = tightest_group(root)
     innermost = ((folder, tree) for tree in cgroup.MEMORY for folder in cgroup.folders(root, tree))
     places = [(group.folder, group.tree)] if group is not None else innermost
     for folder, tree in places:
@@ -64,8 +64,8 @@ def memory_use(root: Path = _ROOT) -> int:
         if usage is not None:
             inactive = cgroup.read_line(folder / "memory.stat", tree.inactive) or 0
             return max(0, usage - inactive)
-    total = _kilobytes(root, "MemTotal")
-    return max(0, total - _kilobytes(root, "MemAvailable"))
+    total = meminfo(root, "MemTotal")
+    return max(0, total - meminfo(root, "MemAvailable"))
 
 
 def memory_share(setting: int | None = None, *, root: Path = _ROOT) -> float:
@@ -78,8 +78,8 @@ def memory_share(setting: int | None = None, *, root: Path = _ROOT) -> float:
         setting: bytes, when somebody knows the limit better.
         root: where ``proc`` and ``sys`` are.
     """
-    group = _tightest(root)
-    machine = _machine_memory(root)
+    group = tightest_group(root)
+    machine = machine_memory(root)
     if group is not None and group.limit.bytes < machine:
         return memory_use(root) / min(group.limit.bytes, setting or machine)
     return 0.0 if setting is not None else memory_use(root) / machine
@@ -106,16 +106,18 @@ def cpu_quota(root: Path = _ROOT, *, plan_cpu: str | None = None) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
+    """A control group that limits memory."""
+
     folder: Path
     tree: cgroup.Tree
     limit: Limit
 
 
-def _tightest(root: Path) -> _Group | None:
+def tightest_group(root: Path) -> Group | None:
     """Return the group with the smallest limit: each one above us binds us as well."""
     groups = [
-        _Group(folder, tree, Limit(amount, tree.name))
+        Group(folder, tree, Limit(amount, tree.name))
         for tree in cgroup.MEMORY
         for folder in cgroup.folders(root, tree)
         if (amount := _limit_of(folder, tree))
@@ -155,10 +157,12 @@ def _cpus(plan: str | None) -> float:
     return cpus if math.isfinite(cpus) and cpus > 0 else 0.0
 
 
-def _machine_memory(root: Path) -> int:
-    total = _kilobytes(root, "MemTotal")
+def machine_memory(root: Path) -> int:
+    """Return the bytes of memory that the machine has."""
+    total = meminfo(root, "MemTotal")
     return total or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _kilobytes(root: Path, name: str) -> int:
+def meminfo(root: Path, name: str) -> int:
+    """Return a figure of /proc/meminfo in bytes, 0 where there is none."""
     return (cgroup.read_line(root / "proc/meminfo", name) or 0) * 1024

@@ -51,8 +51,8 @@ def train(
         str | None, typer.Option(help="The target's value that counts as 1; inferred if not given.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "default",
-    budget: Annotated[str | None, typer.Option(help="Time for fitting, such as 60s.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory for the run, such as 256MB.")] = None,
+    budget: Annotated[str | None, typer.Option(help="CPU time for fitting, such as 60s.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Most memory to use, such as 256MB.")] = None,
     time: Annotated[str | None, typer.Option(help="Date column: test on the latest rows.")] = None,
     id_: Annotated[list[str] | None, typer.Option("--id", help="A column that names rows.")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,

@@ -25,6 +25,11 @@ STAGES: tuple[Stage, ...] = (
 )
 
 
+LEAST_MEMORY = 80 * 1024 * 1024
+"""Bytes below which no run is started: its libraries and the table engine's least alone take as
+much (see benchmarks/training/memory.py)."""
+
+
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to train, and within what. Written by the parent as ``spec.json``."""
 
@@ -40,9 +45,12 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     seed: int = 0
     memory: int = 256 * 1024 * 1024
     """Bytes the child may use."""
+    box: int | None = None
+    """Bytes that the box has: the child watches that they suffice for everybody. None: it does
+    not watch. Known when the run starts."""
     threads: int = 1
     budget: float = 60.0
-    """Seconds the fitting stage may take."""
+    """Seconds of CPU the fitting stage may take."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

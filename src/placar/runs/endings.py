@@ -19,6 +19,7 @@ from placar.store.records import Ending, Publication, RunStatus
 
 _STATUS: dict[str, RunStatus] = {
     "run_out_of_memory": "out_of_memory",
+    "run_does_not_fit": "out_of_memory",
     "run_timed_out": "timed_out",
     "run_cancelled": "cancelled",
     "run_lost": "lost",

@@ -30,14 +30,15 @@ from typing import Protocol
 
 from msgspec import structs
 
+from placar.box.cgroup import oom_kills
 from placar.box.process import ProcessIdentity, is_alive, machine
 from placar.errors import DiskFull, PlacarError, StoreUnavailable, TrainingFailed
-from placar.package.run_folder import Progress, RunFolder, RunReport
+from placar.package.run_folder import Progress, RunFolder, RunReport, RunSpec
 from placar.runs import endings
 from placar.runs.interrupts import Interrupts
-from placar.runs.launcher import AdoptedChild, Child, Launcher
+from placar.runs.launcher import AdoptedChild, Child, Launcher, mark_of
 from placar.runs.lease import Lease
-from placar.runs.process import find_by_argument, oom_kills
+from placar.runs.process import age, end_strays, find_by_argument
 from placar.runs.tail import ProgressTail, cut_log, read_end
 from placar.runs.timing import Timing
 from placar.store.records import Ending, Publication, RunRecord
@@ -66,6 +67,8 @@ class Tools:
     runs: RunStore
     publisher: Publisher
     launcher: Launcher
+    allow: Callable[[RunSpec], RunSpec]
+    """Gives a run that starts now what the box has left for it, or raises RunDoesNotFit."""
     timing: Timing
     time_limit: float
     leaving: threading.Event
@@ -137,12 +140,12 @@ class Follower:
         if self._child is None:
             watched, exit_code = _Watched.ENDED, None
         else:
-            deadline = time.monotonic() + self._time_left()
+            deadline = time.monotonic() + self._time_left(self._child)
             watched = self._watch(self._child, deadline)
             if watched is _Watched.LEFT:
                 self._leave(self._child)
                 return None
-            exit_code = self._child.clear_away()
+            exit_code = self._clear_away(self._child)
             self._child = None
         self._take_progress()
         if self._cancelled():
@@ -165,7 +168,7 @@ class Follower:
         process = ProcessIdentity(run.pid, run.pid_started)
         child = AdoptedChild(process)
         if not is_alive(process):
-            child.clear_away()  # what it had started may have outlived it
+            self._clear_away(child)  # what it had started may have outlived it
             return None
         return child
 
@@ -179,7 +182,9 @@ class Follower:
                 return self._started(AdoptedChild(running))
         if self._cancelled():
             return None
-        return self._started(self._tools.launcher.launch(self._folder, self._run.spec))
+        spec = self._tools.allow(self._run.spec)
+        log.info("run_allowed", extra={"run": self._run.id, "memory": spec.memory})
+        return self._started(self._tools.launcher.launch(self._folder, spec))
 
     def _started(self, child: Child) -> Child:
         self._child = child
@@ -226,9 +231,11 @@ class Follower:
             self._tools.leaving.wait(self._tools.timing.heartbeat)
         self._tools.launcher.leave(child)
 
-    def _time_left(self) -> float:
-        started = self._run.started_at
-        gone = 0.0 if started is None else max(0.0, time.time() - started)
+    def _time_left(self, child: Child) -> float:
+        gone = age(child.process)
+        if gone is None:  # no /proc, so only the clock can tell, which somebody may set
+            started = self._run.started_at
+            gone = 0.0 if started is None else max(0.0, time.time() - started)
         return max(0.0, self._tools.time_limit - gone)
 
     def _take_progress(self) -> None:
@@ -250,8 +257,16 @@ class Follower:
     def _end_child(self) -> None:
         if self._child is not None:
             self._child.send(signal.SIGKILL)
-            self._child.clear_away()
+            self._clear_away(self._child)
             self._child = None
+
+    def _clear_away(self, child: Child) -> int | None:
+        """End what is left of the run's processes, and return the exit code if known."""
+        exit_code = child.clear_away()
+        strays = end_strays(mark_of(self._folder))
+        if strays:
+            log.warning("strays_ended", extra={"run": self._run.id, "processes": strays})
+        return exit_code
 
     def _believe(self, report: RunReport) -> Ending | None:
         if not report.succeeded:

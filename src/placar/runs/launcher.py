@@ -2,7 +2,8 @@
 
 The process is exec'd, never forked into: it inherits no heap, no threads and no open store. It
 leads a session of its own, so that no signal meant for the service reaches it, and one signal
-to its group reaches everything that it started. Its working directory is the run folder.
+to its group reaches everything that it started; what leaves the group is known by a mark in its
+environment. Its working directory is the run folder.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _SMALL = {
     "PYTHONUNBUFFERED": "1",
 }
 """Read by their libraries before any code of ours could set them."""
+
+
+_MARK = "PLACAR_RUN_FOLDER"
 
 
 class Child(Protocol):
@@ -137,7 +141,7 @@ class Launcher:
             return subprocess.Popen(
                 [*self._command, str(folder.root)],
                 cwd=folder.root,
-                env=child_environment() | _SMALL | _python_path(),
+                env=child_environment() | _SMALL | _python_path() | {_MARK: str(folder.root)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -149,6 +153,11 @@ class Launcher:
                 f"The run's process could not be started: {error.strerror}.",
                 way_out="The machine is probably short of memory or processes.",
             ) from error
+
+
+def mark_of(folder: RunFolder) -> str:
+    """Return what stands in the environment of a run's process and of all that it starts."""
+    return f"{_MARK}={folder.root}"
 
 
 def _python_path() -> dict[str, str]:

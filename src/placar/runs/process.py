@@ -1,16 +1,19 @@
-"""A run's processes: which group to end, whose child it was, what the kernel killed."""
+"""A run's processes: since when they run, which group to end, and what left it."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from placar.box.process import ProcessIdentity, identify
 
 _PROC = Path("/proc")
-_CGROUPS = Path("/sys/fs/cgroup")
+
+_SWEEPS = 5
+"""Looks for strays: one that is being killed may have started another."""
 
 
 def signal_group(process: ProcessIdentity, number: signal.Signals) -> None:
@@ -29,34 +32,67 @@ def signal_group(process: ProcessIdentity, number: signal.Signals) -> None:
 def find_by_argument(argument: str) -> ProcessIdentity | None:
     """Return a session leader that was started with ``argument`` as its last one."""
     wanted = os.fsencode(argument)
-    for entry in _PROC.iterdir():
-        if not entry.name.isdecimal():
-            continue
+    for pid in _pids():
         try:
-            arguments = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-            if arguments[-1] == wanted and os.getsid(int(entry.name)) == int(entry.name):
-                return identify(int(entry.name))
+            arguments = (_PROC / str(pid) / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            if arguments[-1] == wanted and os.getsid(pid) == pid:
+                return identify(pid)
         except OSError:  # it ended while we looked
             continue
     return None
 
 
-def oom_kills() -> int:
-    """Return how many processes of our cgroup the kernel has killed for memory, as far as told."""
-    for file in (_own_cgroup() / "memory.events", _CGROUPS / "memory/memory.oom_control"):
-        try:
-            lines = file.read_text().splitlines()
-        except OSError:
-            continue
-        counts = dict(line.split(" ", 1) for line in lines if " " in line)
-        return int(counts.get("oom_kill", 0))
-    return 0
+def age(process: ProcessIdentity) -> float | None:
+    """Return the seconds since a process started, by a clock that nobody can set; None: unknown."""
+    if process.started <= 0:
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / os.sysconf("SC_CLK_TCK")
 
 
-def _own_cgroup() -> Path:
+def end_strays(mark: str) -> int:
+    """Kill every process that was started with ``mark`` in its environment; return how many.
+
+    Whatever leaves its group and session, as daemons do, still carries the environment of what
+    started it. Processes of other users are out of reach, and out of sight.
+
+    Args:
+        mark: a ``NAME=value`` that no other process has.
+    """
+    ended: set[int] = set()
+    for _ in range(_SWEEPS):
+        found = {pid for pid in _pids() if pid != os.getpid() and _carries(pid, mark)}
+        for pid in found - ended:
+            _kill_if_marked(pid, mark)
+        if found <= ended:
+            break
+        ended |= found
+    return len(ended)
+
+
+def _kill_if_marked(pid: int, mark: str) -> None:
+    """Kill by a handle, so that a process id that is used again meanwhile harms nobody."""
     try:
-        lines = (_PROC / "self/cgroup").read_text().splitlines()
+        handle = os.pidfd_open(pid)
+    except OSError:  # it is gone
+        return
+    try:
+        if _carries(pid, mark):
+            with suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+    finally:
+        os.close(handle)
+
+
+def _carries(pid: int, mark: str) -> bool:
+    try:
+        environment = (_PROC / str(pid) / "environ").read_bytes()
     except OSError:
-        return _CGROUPS
-    names = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
-    return _CGROUPS / names[0] if names else _CGROUPS
+        return False
+    return os.fsencode(mark) in environment.split(b"\0")
+
+
+def _pids() -> list[int]:
+    try:
+        return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
+    except OSError:
+        return []

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from placar.errors import (
 )
 from placar.package.run_folder import Progress, RunFolder, RunSpec
 from placar.runs import endings
+from placar.runs.allowance import allow
 from placar.runs.follower import Follower, OnProgress, Publisher, Tools
 from placar.runs.interrupts import Interrupts
 from placar.runs.launcher import Launcher
@@ -75,6 +76,7 @@ class RunService:
             runs=self._runs,
             publisher=registry,
             launcher=launcher or Launcher(),
+            allow=partial(allow, settings),
             timing=timing,
             time_limit=settings.run_timeout,
             leaving=self._leaving,
@@ -203,9 +205,10 @@ class RunService:
     def settle_stale(self) -> RunRecord | None:
         """End the active run if its follower and its process are gone, and return how it ended.
 
-        For commands that pass by: unlike ``adopt_stale`` it takes on nothing that takes long.
+        For commands that pass by: unlike ``adopt_stale`` it takes on nothing that takes long. It
+        waits a moment where a follower is silent, to be sure of it.
         """
-        run = self._runs.abandoned(self._machine)
+        run = self._for_sure(lambda: self._runs.abandoned(self._machine))
         if run is None or self._is_running(run):
             return None
         claimed = self._runs.claim(run.id, self._claimant())
@@ -226,7 +229,7 @@ class RunService:
             IllegalTransition: it has ended already.
         """
         self._runs.request_cancel(run_id)
-        claimed = self._runs.claim(run_id, self._claimant())
+        claimed = self._for_sure(lambda: self._runs.claim(run_id, self._claimant()))
         if claimed is not None:
             Follower(claimed, self._tools).follow()
         return self._runs.get(run_id)
@@ -287,6 +290,14 @@ class RunService:
             yield
         finally:
             self._followed.pop(run_id, None)
+
+    def _for_sure(self, look: Callable[[], RunRecord | None]) -> RunRecord | None:
+        """Return what a look finds, or a second one where the first only made a suspect."""
+        found = look()
+        if found is None and self._runs.suspects:
+            self._leaving.wait(self._tools.timing.patience.sure)
+            found = look()
+        return found
 
     def _follow_adopted(self, run: RunRecord) -> None:
         try:

@@ -3,6 +3,10 @@
 A lease is the pair (``follower``, ``heartbeat_at``). It is taken by one UPDATE, so that of two
 who want it one gets it, and it is kept by writing ``heartbeat_at`` again and again. Every write
 of a follower names its token: one that lost its lease changes nothing.
+
+Clocks of two machines differ, and a clock may be set while a run is under way. So an old
+heartbeat alone takes nobody's lease: whoever wants it looks twice, some seconds of its own
+monotonic clock apart, and goes on only if there was no heartbeat in between.
 """
 
 from __future__ import annotations
@@ -41,6 +45,9 @@ _NEARLY_ALL, _ALL = 0.999, 1.0
 """The share done of a run whose version is being published: it cannot be cancelled any more."""
 
 _ACTIVE = runs.c.status.in_(ACTIVE)
+_Sign = tuple[str, str, float]
+"""A run, its follower, and the heartbeat that was seen."""
+
 _UNCLAIMED = and_(runs.c.status == "queued", runs.c.follower.is_(None))
 
 
@@ -50,10 +57,13 @@ class Patience:
 
     queued: float = 10.0
     """Nobody has taken it up yet."""
-    here: float = 5.0
+    here: float = 4.0
     """Its follower, on this machine."""
     elsewhere: float = 15.0
     """Its follower, on another machine: clocks may differ, and its process is out of reach."""
+    sure: float = 1.5
+    """Between the look that finds it silent and the one that confirms it: longer than between
+    two heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +92,21 @@ class RunStore:
         store: Store,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Use the tables of ``store``."""
+        """Use the tables of ``store``.
+
+        Args:
+            store: where runs are written down.
+            patience: how long a follower may be silent.
+            clock: what is written down; it may jump.
+            stopwatch: what never jumps, and means nothing elsewhere.
+        """
         self._store = store
         self._patience = patience or Patience()
         self._clock = clock
+        self._stopwatch = stopwatch
+        self._suspect: tuple[_Sign, float] | None = None
 
     def add(
         self,
@@ -161,18 +181,31 @@ class RunStore:
         return self._one(and_(runs.c.status == "succeeded", runs.c.model == model))
 
     def abandoned(self, machine: str) -> RunRecord | None:
-        """Return the active run if nobody follows it any more: one look at a tiny index."""
-        return self._one(self._is_abandoned(machine))
+        """Return the active run if nobody follows it any more: one look at a tiny index.
+
+        A follower that fell silent is first suspected; see ``suspects``.
+        """
+        return self._confirmed(self._one(self._is_abandoned(machine)))
+
+    @property
+    def suspects(self) -> bool:
+        """The last look found a silent follower; another one, ``sure`` seconds on, will tell."""
+        return self._suspect is not None
 
     def claim(self, run_id: str, claimant: Claimant) -> RunRecord | None:
         """Take the lease of a run that nobody follows; None when somebody does, or it ended.
 
-        A run that was just queued is free to whoever comes first.
+        A run that was just queued is free to whoever comes first; a follower that fell silent is
+        first suspected.
         """
-        free = or_(_UNCLAIMED, self._is_abandoned(claimant.machine))
+        free = and_(runs.c.id == run_id, or_(_UNCLAIMED, self._is_abandoned(claimant.machine)))
+        found = self._confirmed(self._one(free))
+        if found is None:
+            return None
         statement = (
             update(runs)
-            .where(runs.c.id == run_id, free)
+            # Neither a heartbeat nor another claimant came in between.
+            .where(free, runs.c.heartbeat_at == found.heartbeat_at)
             .values(
                 follower=claimant.token,
                 heartbeat_at=self._clock(),
@@ -184,6 +217,18 @@ class RunStore:
         with self._store.write() as connection:
             row = connection.execute(statement).mappings().one_or_none()
         return _record(row) if row is not None else None
+
+    def _confirmed(self, silent: RunRecord | None) -> RunRecord | None:
+        """Return a run whose follower seems gone, once it was seen twice without a heartbeat."""
+        if silent is None or silent.follower is None:  # followed well, or by nobody on purpose
+            self._suspect = None
+            return silent
+        sign = (silent.id, silent.follower, silent.heartbeat_at)
+        now = self._stopwatch()
+        if self._suspect is None or self._suspect[0] != sign:
+            self._suspect = (sign, now)
+            return None
+        return silent if now - self._suspect[1] >= self._patience.sure else None
 
     def claim_abandoned(self, claimant: Claimant) -> RunRecord | None:
         """Take the lease of the active run if it is abandoned; of several who try, one gets it."""
@@ -268,7 +313,7 @@ class RunStore:
             "ended_at": self._clock(),
             "follower": None,
             "stage": func.coalesce(ending.stage, runs.c.stage),
-            "seconds": func.coalesce(ending.seconds, self._clock() - runs.c.started_at),
+            "seconds": func.coalesce(ending.seconds, self._seconds_since_start()),
             "peak_memory": ending.peak_memory,
         }
         if published is not None:
@@ -285,6 +330,10 @@ class RunStore:
                 "error_way_out": error.way_out,
             }
         return self._as_follower(run_id, token, update(runs).values(values))
+
+    def _seconds_since_start(self) -> ColumnElement[float]:
+        seconds = self._clock() - runs.c.started_at
+        return case((seconds < 0.0, 0.0), else_=seconds)  # the clock was set back
 
     def _as_follower(self, run_id: str, token: str, change: Update) -> bool:
         statement = change.where(runs.c.id == run_id, runs.c.follower == token, _ACTIVE)

@@ -3,7 +3,7 @@
 Exit code 0 when a package was made, 1 when not (``report.json`` says why), 2 when there is no
 run folder to read. SIGTERM ends it quietly: whoever sent it knows why.
 
-This process itself stays small and waits for two forks that do the work, see ``forked.py``.
+This process itself stays small and waits for two forks that do the work, see ``supervisor.py``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import logging
 import shutil
 import signal
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -21,13 +19,13 @@ import msgspec
 
 from placar.box.confine import confine
 from placar.errors import PlacarError
-from placar.package.run_folder import Failure, Made, RunFolder, RunReport, RunSpec
+from placar.package.run_folder import RunFolder, RunReport, RunSpec
 from placar.training.ending import failure_of, write_report
-from placar.training.forked import in_fork
 from placar.training.lean import keep_out_unwanted
 from placar.training.memory import peak_memory
 from placar.training.progress import ProgressLog
 from placar.training.runlog import log_to_stdout
+from placar.training.supervisor import Supervisor, Word
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +37,6 @@ OpenBLAS (64 MB), stacks of the table engine's threads (8 MB each), what its all
 is really held is watched in ``forked.py``; this limit is for a sudden, single demand."""
 
 
-Half = Callable[[RunSpec, RunFolder, ProgressLog], Made | None]
-
-
-class _Word(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fork has to say in the end."""
-
-    made: Made | None = None
-    failure: Failure | None = None
-
-
 def main(arguments: list[str]) -> int:
     """Confine this process, then run what the folder's spec asks for."""
     folder = RunFolder(Path(arguments[0] if arguments else "."))
@@ -58,9 +46,10 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"There is no spec to read: {type(error).__name__}.\n")
         return 2
     signal.signal(signal.SIGTERM, _end_quietly)
+    log_to_stdout()
     confine(spec.memory + _RESERVED)
     keep_out_unwanted()
-    log_to_stdout()
+    log.info("run_began", extra={"memory": spec.memory, "box": spec.box})
     try:
         with ProgressLog(folder.progress) as progress:
             report = _run(spec, folder, progress)
@@ -73,18 +62,12 @@ def main(arguments: list[str]) -> int:
 
 def _run(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> RunReport:
     """Run both halves; whatever happens becomes a report."""
-    word = _Word()
+    word = Word()
     try:
         folder.scratch.mkdir(exist_ok=True)
-        halves: tuple[Half, ...] = (_read_table, _make_package)
-        for half in halves:
-            work = partial(_answered, half, spec, folder, progress)
-            answer = in_fork(work, spec.memory)
-            word = msgspec.json.decode(answer, type=_Word)
-            if word.failure is not None:
-                break
+        word = Supervisor(spec, folder, progress).run()
     except (PlacarError, OSError) as error:
-        word = _Word(failure=failure_of(error))
+        word = Word(failure=failure_of(error))
         log.error("run_ended", extra={"code": failure_of(error).code})  # noqa: TRY400 - the same
     finally:
         # Before the report is written: on a full disk this makes the room for it.
@@ -103,35 +86,6 @@ def _run(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> RunReport:
         notes=word.made.notes if word.made else (),
         failure=word.failure,
     )
-
-
-def _answered(half: Half, spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> bytes:
-    """Do one half of the run in this process and return its word."""
-    try:
-        word = _Word(made=half(spec, folder, progress))
-    except Exception as error:
-        word = _Word(failure=failure_of(error))
-        # What Placar raised says enough; of anything else the log keeps the traceback.
-        if isinstance(error, PlacarError):
-            log.error("run_failed", extra={"code": error.code})  # noqa: TRY400
-        else:
-            log.exception("run_failed")
-    return msgspec.json.encode(word)
-
-
-# The heavy libraries come in inside the forks, each only where it is needed.
-
-
-def _read_table(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> None:
-    from placar.training.reading import read_table  # noqa: PLC0415
-
-    read_table(spec, folder, progress)
-
-
-def _make_package(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> Made:
-    from placar.training.learning import make_package  # noqa: PLC0415
-
-    return make_package(spec, folder, progress)
 
 
 def _end_quietly(number: int, frame: FrameType | None) -> None:

@@ -6,7 +6,9 @@ member that is published is the average of the boosters' margins (Breiman's bagg
 so no row is lost to validation.
 
 How much work is planned depends on the size of the table and the budget, never on the clock, so
-that a run can be repeated. The clock has a say only when the plan was wrong by far.
+that a run can be repeated. The clock has a say only when the plan was wrong by far, and it is the
+process's own, which counts CPU: a run that has to wait for busy web workers takes longer, but
+is not cut short.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from numpy.typing import NDArray
 
 from placar.training.folded import Folded, thinned
 from placar.training.metrics import log_loss
-from placar.training.plan import Plan, Shape
+from placar.training.needs import FEWER_SAMPLED
+from placar.training.plan import MOST_BINS, Plan, Shape
 from placar.training.progress import Advance, portion
 from placar.training.slices import in_slices
 
@@ -131,7 +134,7 @@ class Stopper:
 
         Args:
             patience: rounds without a lower loss.
-            deadline: in seconds of the monotonic clock.
+            deadline: in seconds of CPU that this process has used.
         """
         self._patience = patience
         self.best_round = 1
@@ -150,7 +153,7 @@ class Stopper:
         done = env.iteration + 1
         if loss < self._best_loss:
             self._best_loss, self.best_round = loss, done
-        self.hurried = time.monotonic() > self._deadline and done < env.end_iteration
+        self.hurried = time.process_time() > self._deadline and done < env.end_iteration
         if self.hurried:
             log.warning("fitting_hurried", extra={"rounds": done})
         if self.hurried or done - self.best_round >= self._patience:
@@ -161,7 +164,7 @@ class _Clock:
     """Shares the seconds of the budget out evenly, so that a late booster gets its turn."""
 
     def __init__(self, seconds: float, turns: int) -> None:
-        self._began = time.monotonic()
+        self._began = time.process_time()
         self._share = seconds / turns
         self._turns = 0
 
@@ -180,7 +183,9 @@ def _raw(booster: lightgbm.Booster) -> Callable[[NDArray[np.float32]], NDArray[n
 
 
 def _common_parameters(seed: int, threads: int, plan: Plan, rows: int) -> dict[str, object]:
+    fewer = {"max_bin": plan.bins, "bin_construct_sample_cnt": FEWER_SAMPLED}
     return {
+        **(fewer if plan.bins != MOST_BINS else {}),
         "objective": "binary",
         "metric": "binary_logloss",
         "learning_rate": plan.learning_rate,

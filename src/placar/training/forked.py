@@ -15,17 +15,21 @@ import select
 import signal
 from collections.abc import Callable
 
+from placar.box.cgroup import oom_kills
+from placar.box.guard import Gauge
 from placar.errors import RunKilled, RunOutOfMemory, TrainingFailed
 from placar.training.memory import held_memory
 
+_MB = 1024**2
 _PR_SET_PDEATHSIG = 1
 _BETWEEN_LOOKS = 0.05
-"""Seconds. A process can touch some tens of megabytes in that time."""
+"""Seconds. A process can touch some tens of megabytes in that time, and a look takes a tenth of a
+millisecond."""
 _STARVED = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGSEGV})
 """How libraries die that do not check what an allocation returns."""
 
 
-def in_fork(work: Callable[[], bytes], memory: int) -> bytes:
+def in_fork(work: Callable[[], bytes], memory: int, gauge: Gauge | None = None) -> bytes:
     """Do the work in a fork of this process, which must have one thread only.
 
     The fork dies with this process, and on SIGTERM at once.
@@ -33,13 +37,16 @@ def in_fork(work: Callable[[], bytes], memory: int) -> bytes:
     Args:
         work: what to do; its answer must be some bytes.
         memory: bytes that the fork may hold (see ``held_memory``).
+        gauge: of the box; when that runs short, the fork gives way, whatever it holds itself.
 
     Raises:
-        RunOutOfMemory: it held more, or died the way libraries die when memory is refused.
+        RunOutOfMemory: it held more, the box ran short, or it died the way libraries die when
+            memory is refused.
         RunKilled: somebody killed the fork.
         TrainingFailed: it ended without a word.
         SystemExit: it was ended by SIGTERM; so is this process, then.
     """
+    kills = oom_kills()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -49,7 +56,7 @@ def in_fork(work: Callable[[], bytes], memory: int) -> bytes:
     try:
         with os.fdopen(reading, "rb") as pipe:
             while not select.select([pipe], [], [], _BETWEEN_LOOKS)[0]:
-                _look_at(child, memory)
+                _look_at(child, memory, gauge)
             answer = pipe.read()
         _, status = os.waitpid(child, 0)
     except BaseException:
@@ -59,12 +66,23 @@ def in_fork(work: Callable[[], bytes], memory: int) -> bytes:
     code = os.waitstatus_to_exitcode(status)
     if code == 0:
         return answer
+    if code == -signal.SIGKILL and oom_kills() > kills:
+        raise RunOutOfMemory("The kernel ended the run's process because memory ran out.")
     raise _death(code)
 
 
-def _look_at(child: int, memory: int) -> None:
-    if held_memory(child) > memory:
-        raise RunOutOfMemory(f"The run needed more than the {memory // 1024**2} MB it may use.")
+def _look_at(child: int, memory: int, gauge: Gauge | None) -> None:
+    held = held_memory(child)
+    if held > memory:
+        raise RunOutOfMemory(f"The run needed more than the {memory // _MB} MB it may use.")
+    if gauge is not None and gauge.short():
+        raise RunOutOfMemory(
+            f"The box ran short of memory: {gauge.held() // _MB} of {gauge.limit // _MB} MB were "
+            f"held, {held // _MB} MB of them by the run, which gave way before the kernel would "
+            "end somebody.",
+            way_out="Start it again when there is less load, run fewer web workers "
+            "(WEB_CONCURRENCY), or choose a larger plan.",
+        )
 
 
 def _work_and_exit(work: Callable[[], bytes], writing: int) -> None:

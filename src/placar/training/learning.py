@@ -15,9 +15,11 @@ from placar.training.evaluate import Rules, choose_threshold, evaluate, member_r
 from placar.training.handover import take_over
 from placar.training.members import Learned, learn
 from placar.training.parity import prove_parity
+from placar.training.plan import MOST_BINS
 from placar.training.prepare import Prepared
 from placar.training.progress import ProgressLog
 from placar.training.publish import make_manifest, publish
+from placar.training.reduction import Reduction, reduced
 from placar.training.report import in_short
 from placar.training.slices import in_slices
 
@@ -29,19 +31,34 @@ _HURRIED = (
 )
 
 
-def make_package(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> Made:
+def make_package(
+    spec: RunSpec, folder: RunFolder, progress: ProgressLog, reduction: Reduction | None = None
+) -> Made:
     """Learn from what ``read_table`` left, write the package, and say what came of it.
+
+    Args:
+        spec: what was asked for.
+        folder: with the scratch folder that ``read_table`` left.
+        progress: told each stage.
+        reduction: learn from less.
 
     Raises:
         ParityFailed: the compiled model differs from the trained one.
         DiskFull: the run folder cannot hold the package.
     """
     prepared = take_over(folder.scratch)
+    if reduction is not None:
+        prepared = reduced(prepared, reduction, folder.scratch)
     training = prepared.training
 
-    advance = progress.enter("fit")
+    advance = progress.enter("fit", "from fewer rows: memory is short" if reduction else "")
     learned = learn(
-        training, budget=spec.budget, seed=spec.seed, threads=spec.threads, advance=advance
+        training,
+        budget=spec.budget,
+        seed=spec.seed,
+        threads=spec.threads,
+        advance=advance,
+        bins=reduction.bins if reduction else MOST_BINS,
     )
     progress.enter("calibrate")
     rules = make_rules(prepared, learned)

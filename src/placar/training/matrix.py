@@ -85,10 +85,13 @@ def encode_table(
 
 def open_matrices(scratch: Path, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the training and test rows that ``encode_table`` left, mapped from disk."""
-    training, test = (
-        np.memmap(scratch / name, dtype=np.float32, mode="r").reshape(-1, width) for name in _FILES
-    )
+    training, test = (map_matrix(scratch / name, width) for name in _FILES)
     return training, test
+
+
+def map_matrix(path: Path, width: int) -> NDArray[np.float32]:
+    """Return a file of encoded rows (n, width), mapped into memory."""
+    return np.memmap(path, dtype=np.float32, mode="r").reshape(-1, width)
 
 
 def _cells(columns: dict[str, Column], row: int) -> dict[str, Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from placar.training.compile import compile_model
 from placar.training.folded import Folded
 from placar.training.linear import Linear, fit_linear
 from placar.training.metrics import log_loss
-from placar.training.plan import Plan, make_plan
+from placar.training.plan import MOST_BINS, Plan, make_plan
 from placar.training.progress import Advance, portion
 from placar.training.trees import Tree, parse_trees
 
@@ -66,7 +66,15 @@ class Learned:
         return [tree for text in self.boosted.texts() for tree in parse_trees(text)]
 
 
-def learn(data: Folded, *, budget: float, seed: int, threads: int, advance: Advance) -> Learned:
+def learn(
+    data: Folded,
+    *,
+    budget: float,
+    seed: int,
+    threads: int,
+    advance: Advance,
+    bins: int = MOST_BINS,
+) -> Learned:
     """Fit both members on the training part and choose their blend.
 
     Args:
@@ -75,9 +83,11 @@ def learn(data: Folded, *, budget: float, seed: int, threads: int, advance: Adva
         seed: of every random choice.
         threads: how many may be used.
         advance: told the share of the stage that is done.
+        bins: to which the trees round numbers.
     """
     linear = fit_linear(data, budget, portion(advance, 0.0, _LINEAR_SHARE))
     plan = make_plan(len(data.positive), data.matrix.shape[1], data.fold_count, budget)
+    plan = replace(plan, bins=bins)
     boosted = fit_boosted(data, plan, seed, threads, portion(advance, _LINEAR_SHARE, 1.0))
     blend = choose_blend(data.positive, boosted.out_of_fold, linear.out_of_fold)
     learned = Learned(boosted, linear, blend, plan)

@@ -1,6 +1,7 @@
 """How much boosting a table gets: which shapes of trees, how many rounds, on how many rows.
 
-A function of the table's size and the budget alone, so that the same run can be made again.
+A function of the table's size and the budget alone, so that the same run can be made again;
+unless memory runs short, see ``reduction.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ ROUND_SECONDS = 1e-3
 CELL_SECONDS = 15e-9
 """Estimated time of one boosting round: per round, and per cell of the matrix. Four times what
 one core of a 2024 server needs, because small instances have shared halves of slower cores."""
+
+MOST_BINS = 255
+"""To which LightGBM rounds each number, unless it has to do with fewer."""
 
 MOST_ROUNDS = 2000
 FEWEST_ROUNDS = 20
@@ -62,7 +66,9 @@ class Plan:
     rows: int
     """At most, per booster."""
     seconds: float
-    """After which the clock ends what the plan did not."""
+    """Of CPU, after which what the plan did not end is ended."""
+    bins: int = MOST_BINS
+    """To which numbers are rounded."""
 
 
 def make_plan(rows: int, columns: int, folds: int, budget: float) -> Plan:
@@ -77,7 +83,7 @@ def make_plan(rows: int, columns: int, folds: int, budget: float) -> Plan:
         folds: number of boosters per shape.
         budget: seconds that fitting may take.
     """
-    shapes = _shapes_for(rows)
+    shapes = shapes_for(rows)
     rate = SLOW if rows < _LARGE_TABLE else BRISK
     seen = rows - rows // folds  # the most that any fold leaves
     if _affordable(seen, columns, 2 * folds, budget) < _ENOUGH / rate:
@@ -100,7 +106,7 @@ def make_plan(rows: int, columns: int, folds: int, budget: float) -> Plan:
     )
 
 
-def _shapes_for(rows: int) -> tuple[Shape, ...]:
+def shapes_for(rows: int) -> tuple[Shape, ...]:
     """Return the two shapes worth trying, the likelier one first."""
     if rows < _SMALL_TABLE:
         return (SMALL, TINY)

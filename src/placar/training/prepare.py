@@ -18,8 +18,16 @@ from placar.training.infer import check_names, infer_signature
 from placar.training.matrix import Encoded, encode_table
 from placar.training.memory import held_memory
 from placar.training.moments import read_time
+from placar.training.needs import check_fits
 from placar.training.progress import ProgressLog
-from placar.training.split import SPLIT_SEED, Split, sample_rows, split_rows
+from placar.training.split import (
+    MOST_TESTED,
+    SPLIT_SEED,
+    TEST_SHARE,
+    Split,
+    sample_rows,
+    split_rows,
+)
 from placar.training.targets import Outcomes, read_outcomes
 
 _FEWEST_TRAINING, _FEWEST_TEST = 4, 2
@@ -37,6 +45,8 @@ class Prepared:
     encoded: Encoded
     table_sha256: str
     notes: tuple[str, ...]
+    left_out: int = 0
+    """Training rows that are not here any more, for want of memory."""
 
     @property
     def training(self) -> Folded:
@@ -55,17 +65,25 @@ class Prepared:
         return self.positive[self.split.test]
 
 
-def prepare(spec: RunSpec, scratch: Path, progress: ProgressLog) -> Prepared:
+def prepare(spec: RunSpec, scratch: Path, progress: ProgressLog, share: float = 1.0) -> Prepared:
     """Read, profile, split and encode the table; the first three stages of a run.
+
+    Args:
+        spec: what was asked for.
+        scratch: an existing folder.
+        progress: told each stage.
+        share: of the run's memory that the table engine is given.
 
     Raises:
         TableRejected: the table cannot be read or holds too little.
         TargetRejected: the target cannot be learnt.
+        RunDoesNotFit: learning from it would take more memory than there is.
         DiskFull: the scratch folder cannot hold what is needed on the way.
     """
     progress.enter("read")
-    room = spec.memory - held_memory()
+    room = int(share * (spec.memory - held_memory()))
     with open_table(Path(spec.table), scratch, memory=room, threads=spec.threads) as table:
+        _check_rows(table.rows, spec)
         progress.enter("split", f"{table.rows:,} rows, {len(table.columns):,} columns")
         check_names(table, spec)
         outcomes = read_outcomes(table, spec.target, spec.positive)
@@ -76,6 +94,7 @@ def prepare(spec: RunSpec, scratch: Path, progress: ProgressLog) -> Prepared:
         # What is inferred is learnt, too: it comes from the training part alone.
         inferred = infer_signature(table.part(~split.test), outcomes.target, spec)
         signature = inferred.signature
+        check_fits(int((~split.test).sum()), len(signature.columns), spec.memory)
         encoded = encode_table(table, signature, split.test, scratch, sample_rows(split.test))
         return Prepared(
             signature=signature,
@@ -89,6 +108,12 @@ def prepare(spec: RunSpec, scratch: Path, progress: ProgressLog) -> Prepared:
                 *inferred.notes,
             ),
         )
+
+
+def _check_rows(rows: int, spec: RunSpec) -> None:
+    """Refuse what cannot fit however few columns are learnt from, before they are looked at."""
+    test = TEST_SHARE if spec.time is None else MOST_TESTED
+    check_fits(int((1.0 - test) * rows), 1, spec.memory)
 
 
 def _check_parts(outcomes: Outcomes, test: NDArray[np.bool_]) -> None:

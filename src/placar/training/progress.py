@@ -70,6 +70,10 @@ class ProgressLog:
         self._write(before, note)
         return portion(self._advance, before, before + _WEIGHTS[stage])
 
+    def go_on_from(self, done: float) -> None:
+        """Take up the share that another process reached: what is told never falls."""
+        self._done = max(self._done, done)
+
     def finish(self, note: str = "") -> None:
         """Say that everything is done."""
         self._write(1.0, note)

@@ -90,7 +90,7 @@ def _provenance(spec: RunSpec, prepared: Prepared, learned: Learned) -> Provenan
     test_rows = int(prepared.split.test.sum())
     return Provenance(
         table_sha256=prepared.table_sha256,
-        rows=len(prepared.positive),
+        rows=len(prepared.positive) + prepared.left_out,
         training_rows=len(prepared.positive) - test_rows,
         test_rows=test_rows,
         unparsed_cells=sum(prepared.encoded.unparsed.values()),
@@ -109,7 +109,12 @@ def _versions() -> dict[str, str]:
 
 def _settings(prepared: Prepared, learned: Learned) -> dict[str, str]:
     plan, shape = learned.plan, learned.boosted.shape
+    less = {
+        "rows left out for want of memory": str(prepared.left_out),
+        "bins": str(plan.bins),
+    }
     return {
+        **(less if prepared.left_out else {}),
         "folds": str(prepared.split.fold_count),
         "tree shapes tried": ", ".join(one.name for one in plan.shapes),
         "tree shape taken": f"{shape.name} ({shape.leaves} leaves)",

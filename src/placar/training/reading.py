@@ -8,12 +8,27 @@ from placar.training.prepare import prepare
 from placar.training.progress import ProgressLog
 
 
-def read_table(spec: RunSpec, folder: RunFolder, progress: ProgressLog) -> None:
+def read_table(
+    spec: RunSpec, folder: RunFolder, progress: ProgressLog, share: float = 1.0
+) -> tuple[int, int]:
     """Go through the stages read, profile and split.
+
+    Args:
+        spec: what was asked for.
+        folder: where the scratch folder is.
+        progress: told each stage.
+        share: of the run's memory that the table engine is given.
+
+    Returns:
+        How many rows there are to learn from, and how many encoded columns.
 
     Raises:
         TableRejected: the table cannot be read or holds too little.
         TargetRejected: the target cannot be learnt.
+        RunDoesNotFit: learning from it would take more memory than there is.
         DiskFull: the scratch folder cannot hold what is needed on the way.
     """
-    hand_over(prepare(spec, folder.scratch, progress), folder.scratch)
+    prepared = prepare(spec, folder.scratch, progress, share)
+    hand_over(prepared, folder.scratch)
+    rows, columns = prepared.encoded.training.shape
+    return rows, columns

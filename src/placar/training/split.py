@@ -13,7 +13,7 @@ from placar.errors import TableRejected
 SPLIT_SEED = 0
 """Not the run's seed: versions made from one table are measured on the same rows of it."""
 TEST_SHARE = 0.2
-_FEWEST_TESTED, _MOST_TESTED = 0.05, 0.5
+_FEWEST_TESTED, MOST_TESTED = 0.05, 0.5
 """Shares of test rows outside of which a time is too coarse to split by."""
 FOLDS = 5
 SAMPLES = 18
@@ -69,7 +69,7 @@ def _first_of_test(moments: NDArray[np.float64]) -> float:
     test_rows = np.cumsum(counts[::-1])[::-1]  # if the test began with this value
     best = int(np.argmin(np.abs(test_rows - TEST_SHARE * len(moments))))
     share = test_rows[best] / len(moments)
-    if not _FEWEST_TESTED <= share < _MOST_TESTED:
+    if not _FEWEST_TESTED <= share < MOST_TESTED:
         raise TableRejected(
             f"The times are too coarse to split by: the latest part of the rows that comes nearest "
             f"to 20 % holds {100 * share:.1f} %.",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from placar.box.process import ProcessIdentity, identify, is_alive, machine
-from placar.runs.process import find_by_argument, oom_kills, signal_group
+from placar.runs.process import age, end_strays, find_by_argument, signal_group
 from run_scenes import eventually, gone
 
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]
@@ -87,19 +87,25 @@ def test_a_machine_without_proc_has_a_name_too(
     assert identify(1) is None
 
 
-def test_oom_kills_are_read_from_either_kind_of_cgroup(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_the_age_of_a_process_is_counted_from_its_start(sleeper: subprocess.Popen[bytes]) -> None:
+    first = age(identity(sleeper.pid))
+    assert first is not None
+    assert 0 <= first < 30
+    assert age(identity(1)) > first  # type: ignore[operator]  # there is /proc here
+    assert age(ProcessIdentity(sleeper.pid, 0)) is None
+
+
+def test_whoever_carries_the_mark_is_ended_and_nobody_else(
+    sleeper: subprocess.Popen[bytes],
 ) -> None:
-    monkeypatch.setattr("placar.runs.process._CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr("placar.runs.process._PROC", tmp_path / "proc")
-    assert oom_kills() == 0
-    old = tmp_path / "cgroup" / "memory" / "memory.oom_control"
-    old.parent.mkdir(parents=True)
-    old.write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
-    assert oom_kills() == 2
-    (tmp_path / "proc" / "self").mkdir(parents=True)
-    (tmp_path / "proc" / "self" / "cgroup").write_text("1:cpu:/x\n0::/box/inner\n")
-    (tmp_path / "cgroup" / "box" / "inner").mkdir(parents=True)
-    events = tmp_path / "cgroup" / "box" / "inner" / "memory.events"
-    events.write_text("low 0\noom 4\noom_kill 3\n")
-    assert oom_kills() == 3
+    environment = {**os.environ, "MARK": "one"}
+    marked = subprocess.Popen(SLEEP, env=environment, start_new_session=True)
+    other = subprocess.Popen(SLEEP, env=environment | {"MARK": "one more"})
+    eventually(lambda: b"MARK=one" in Path(f"/proc/{marked.pid}/environ").read_bytes())
+    assert end_strays("MARK=one") == 1
+    assert marked.wait() == -signal.SIGKILL
+    assert other.poll() is None
+    assert sleeper.poll() is None
+    other.kill()
+    other.wait()
+    assert end_strays("MARK=one") == 0

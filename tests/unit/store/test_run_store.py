@@ -14,7 +14,7 @@ from placar.store.records import Ending, RunRecord
 from placar.store.runs import Claimant, Heard, Patience, RunStore
 from run_scenes import a_scene
 
-PATIENCE = Patience(queued=10, here=5, elsewhere=15)
+PATIENCE = Patience(queued=10, here=5, elsewhere=15, sure=2)
 
 
 @dataclass
@@ -30,7 +30,8 @@ class Runs:
 
     def __init__(self, home: Path) -> None:
         self.clock = Clock()
-        self.store = RunStore(a_scene(home).store, PATIENCE, self.clock)
+        self.stopwatch = Clock(5.0)
+        self.store = RunStore(a_scene(home).store, PATIENCE, self.clock, self.stopwatch)
         self.home = home
 
     def queue(self, key: str | None = None) -> RunRecord:
@@ -43,7 +44,11 @@ class Runs:
         return self.store.claim(run.id, Claimant(token, machine))
 
     def adopt(self, token: str, machine: str = "here") -> RunRecord | None:
-        return self.store.claim_abandoned(Claimant(token, machine))
+        """Look twice, as whoever adopts runs does."""
+        claimant = Claimant(token, machine)
+        first = self.store.claim_abandoned(claimant)
+        self.stopwatch.now += PATIENCE.sure
+        return first or self.store.claim_abandoned(claimant)
 
     def running(self) -> RunRecord:
         """A run followed by ``first``."""
@@ -157,6 +162,49 @@ def test_a_clock_set_back_does_not_keep_a_dead_run_alive(runs: Runs) -> None:
     runs.running()
     runs.clock.now -= 3600
     assert runs.adopt("second")
+
+
+def test_a_clock_that_jumps_takes_no_lease_from_a_follower_that_beats(runs: Runs) -> None:
+    run = runs.running()
+    for jump in (3600, -3600, 7200):
+        runs.clock.now += jump  # of this machine; the follower's differs, or it beat before
+        assert runs.store.claim_abandoned(Claimant("second", "here")) is None
+        runs.stopwatch.now += 1.0
+        runs.clock.now -= jump - 1.0
+        runs.store.beat(run.id, "first", "fit", 0.5)
+        runs.clock.now += jump
+        runs.stopwatch.now += 1.5
+        assert runs.store.claim_abandoned(Claimant("second", "here")) is None
+        assert runs.store.claim(run.id, Claimant("second", "here")) is None
+    assert runs.store.get(run.id).follower == "first"
+
+
+def test_clocks_that_differ_by_hours_do_not_make_a_run_look_lost(runs: Runs) -> None:
+    run = runs.running()
+    for _ in range(10):
+        runs.clock.now += 3600
+        assert runs.store.abandoned("there") is None
+        assert runs.store.suspects
+        runs.clock.now -= 3599
+        assert runs.store.beat(run.id, "first", "fit", 0.5).held
+        runs.stopwatch.now += 2.5
+
+
+def test_a_heartbeat_between_two_looks_clears_the_suspicion(runs: Runs) -> None:
+    run = runs.running()
+    runs.clock.now += 6
+    assert runs.store.abandoned("here") is None
+    assert runs.store.suspects
+    runs.store.beat(run.id, "first", "fit", 0.5)
+    assert runs.store.abandoned("here") is None
+    assert not runs.store.suspects
+
+
+def test_a_run_never_took_less_than_no_time(runs: Runs) -> None:
+    run = runs.running()
+    runs.clock.now -= 3600
+    assert runs.store.end(run.id, "first", Ending(status="lost"))
+    assert runs.store.get(run.id).seconds == 0.0
 
 
 def test_a_run_that_nobody_takes_up_is_abandoned_after_a_while(runs: Runs) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from placar.box.cgroup import MEMORY
+from placar.box.guard import Gauge
 from placar.errors import RunKilled, RunOutOfMemory, TrainingFailed
 from placar.training.forked import in_fork
 from placar.training.memory import held_memory
@@ -56,6 +58,40 @@ def test_a_fork_that_holds_too_much_is_ended() -> None:
 
     with pytest.raises(RunOutOfMemory, match="more than the"):
         in_fork(hoard, held_memory() + 50 * 2**20)
+
+
+def test_a_fork_that_takes_too_much_at_once_is_ended() -> None:
+    def gorge() -> bytes:
+        held = b"x" * (400 * 2**20)
+        time.sleep(10)
+        return held[:1]
+
+    with pytest.raises(RunOutOfMemory, match="more than the"):
+        in_fork(gorge, held_memory() + 50 * 2**20)
+
+
+def test_a_fork_gives_way_when_the_box_runs_short(tmp_path: Path) -> None:
+    usage = tmp_path / "memory.current"
+    usage.write_text(str(80 * 2**20))
+    gauge = Gauge(100 * 2**20, 10 * 2**20, tmp_path, tmp_path, MEMORY[0])
+
+    def work() -> bytes:
+        usage.write_text(str(95 * 2**20))
+        time.sleep(10)
+        return b"never"
+
+    with pytest.raises(RunOutOfMemory, match="95 of 100 MB were held") as caught:
+        in_fork(work, MUCH, gauge)
+    assert "larger plan" in caught.value.way_out
+
+
+def test_a_fork_that_the_kernel_killed_for_memory_ran_out_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kills = iter((3, 4))
+    monkeypatch.setattr("placar.training.forked.oom_kills", lambda: next(kills))
+    with pytest.raises(RunOutOfMemory, match="The kernel ended"):
+        in_fork(dying_of(signal.SIGKILL), MUCH)
 
 
 @pytest.mark.parametrize(
