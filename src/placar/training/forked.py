@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from placar.box.cgroup import oom_kills
 from placar.box.guard import Gauge
+from placar.box.pacing import LOOK, pacer_for
 from placar.errors import RunKilled, RunOutOfMemory, TrainingFailed
 from placar.training.memory import held_memory
 
@@ -32,7 +33,8 @@ _STARVED = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGSE
 def in_fork(work: Callable[[], bytes], memory: int, gauge: Gauge | None = None) -> bytes:
     """Do the work in a fork of this process, which must have one thread only.
 
-    The fork dies with this process, and on SIGTERM at once.
+    The fork dies with this process, and on SIGTERM at once. Where the box has a CPU quota it is
+    stopped now and then, so that the web workers are not frozen with it.
 
     Args:
         work: what to do; its answer must be some bytes.
@@ -55,8 +57,12 @@ def in_fork(work: Callable[[], bytes], memory: int, gauge: Gauge | None = None) 
     os.close(writing)
     try:
         with os.fdopen(reading, "rb") as pipe:
-            while not select.select([pipe], [], [], _BETWEEN_LOOKS)[0]:
+            pacer = pacer_for(child)
+            pause = _BETWEEN_LOOKS if pacer is None else min(LOOK, _BETWEEN_LOOKS)
+            while not select.select([pipe], [], [], pause)[0]:
                 _look_at(child, memory, gauge)
+                if pacer is not None:
+                    pacer.look()
             answer = pipe.read()
         _, status = os.waitpid(child, 0)
     except BaseException:

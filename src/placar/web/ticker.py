@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from placar.box.limits import memory_share
+from placar.box.guard import find_gauge
+from placar.box.limits import memory_limit
 from placar.errors import DiskFull, StoreUnavailable
 from placar.settings import worker_master
 from placar.web.state import AppState
@@ -42,6 +43,9 @@ class Ticker:
         """
         self._state = state
         self._master = worker_master()
+        settings = state.settings
+        limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+        self._gauge = find_gauge(limit)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="placar-ticker", daemon=True)
         self._chores: tuple[Chore, ...] = (
@@ -98,7 +102,8 @@ class Ticker:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _look_at_the_box(self) -> None:
-        self._state.admission.box_use = memory_share(self._state.settings.memory_limit)
+        if self._gauge is not None:
+            self._state.admission.box_use = self._gauge.held() / self._gauge.limit
 
     def _follow_champion(self) -> None:
         self._state.keeper.refresh(self._state.services)
