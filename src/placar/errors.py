@@ -8,7 +8,8 @@
     │  ├─ UnsupportedBody        a content type, charset or encoding that is not read
     │  ├─ BodyTooLarge           more bytes or rows than one request may hold
     │  ├─ InvalidRow             a row does not fit the signature; carries every issue
-    │  └─ InvalidRequest         a parameter or member that cannot be used; carries every issue
+    │  ├─ InvalidRequest         a parameter or member that cannot be used; carries every issue
+    │  └─ LogUnreadable          the log that the doctor was given cannot be read
     ├─ AccessError
     │  ├─ NotAuthenticated       no key, or one that is not known
     │  └─ NotAllowed             a known key without the scope
@@ -174,6 +175,12 @@ class InvalidRequest(InputError):
         """Keep every issue that was found, not only the first."""
         super().__init__(message)
         self.issues = issues
+
+
+class LogUnreadable(InputError):
+    """The log cannot be read."""
+
+    way_out = "Give the path of a text file (gzip is read as well), or - for standard input."
 
 
 class AccessError(PlacarError):

@@ -1,0 +1,21 @@
+"""``diagnose_log``: a log in, causes out."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from placar.box.doctor.engine import Diagnosis
+from placar.box.doctor.finding import Finding
+from placar.box.doctor.reading import numbered_lines
+
+
+def diagnose_log(stream: BinaryIO) -> list[Finding]:
+    """Return the causes a log shows, most probable first; none when no known cause is in it.
+
+    Raises:
+        LogUnreadable: when the stream fails or is a damaged gzip file.
+    """
+    diagnosis = Diagnosis()
+    for number, text in numbered_lines(stream):
+        diagnosis.feed(number, text)
+    return diagnosis.findings()
