@@ -55,9 +55,7 @@ class Diagnosis:
         self._take_trace(self._traces.close(), None)
         held = [case for case in self._cases if all(watch.holds for watch in case.when)]
         explained = {name for case in held for name in case.rule.explains}
-        found = [
-            case.finding(self._known) for case in held if case.rule.id not in explained
-        ]
+        found = [case.finding(self._known) for case in held if case.rule.id not in explained]
         return sorted(found, key=lambda finding: finding.confidence.rank)
 
     def _read(self, line: Line) -> None:
@@ -87,11 +85,12 @@ class Diagnosis:
             library = _LIBRARY.search(trace.files)
             if library:
                 fields["library"] = library[1]
+            by_frame = not trace.error or name == "abort_trace"
             self._take(
                 Sighting(
                     name,
-                    trace.ended,
-                    trace.error or trace.shown,
+                    trace.frame_line if by_frame else trace.ended,
+                    trace.shown if by_frame else trace.error,
                     line.pid if line else None,
                     line.moment if line else None,
                     fields,

@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 
 from placar.box.doctor.signs import Sighting
 
-_EXPLAINS_A_BOOT = frozenset({
-    "leaving",
-    "recycled",
-    "uvicorn_end",
-    "worker_timeout",
-    "abort",
-    "raw_status",
-    "worker_sigkill",
-    "worker_segv",
-    "exit_3",
-    "exit_4",
-})
+_EXPLAINS_A_BOOT = frozenset(
+    {
+        "leaving",
+        "recycled",
+        "uvicorn_end",
+        "worker_timeout",
+        "abort",
+        "raw_status",
+        "worker_sigkill",
+        "worker_segv",
+        "exit_3",
+        "exit_4",
+    }
+)
 _GRACE_SECONDS = 10.0
 _GRACE_LINES = 60
 _DRAIN_SECONDS = 900.0
@@ -117,9 +119,7 @@ class Lifecycle:
             yield replace(seen, sign="silent_boot")
 
 
-def _remember(
-    places: OrderedDict[int | None, _Place], pid: int | None, place: _Place
-) -> None:
+def _remember(places: OrderedDict[int | None, _Place], pid: int | None, place: _Place) -> None:
     places.pop(pid, None)
     places[pid] = place
     if len(places) > _MOST_KEPT:

@@ -9,13 +9,16 @@ from placar.box.doctor.finding import Finding
 from placar.box.doctor.reading import numbered_lines
 
 
-def diagnose_log(stream: BinaryIO) -> list[Finding]:
-    """Return the causes a log shows, most probable first; none when no known cause is in it.
+def diagnose_log(stream: BinaryIO) -> tuple[list[Finding], int]:
+    """Return the causes a log shows, most probable first, and how many lines it has.
+
+    There are none when no known cause is in it.
 
     Raises:
         LogUnreadable: when the stream fails or is a damaged gzip file.
     """
     diagnosis = Diagnosis()
+    number = 0
     for number, text in numbered_lines(stream):
         diagnosis.feed(number, text)
-    return diagnosis.findings()
+    return diagnosis.findings(), number

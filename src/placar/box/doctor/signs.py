@@ -39,9 +39,7 @@ class Sighting:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def sign(
-    name: str, needle: str, pattern: str, *, loud: bool = False, stack: str = ""
-) -> Sign:
+def sign(name: str, needle: str, pattern: str, *, loud: bool = False, stack: str = "") -> Sign:
     """Write a sign down."""
     return Sign(name, needle, re.compile(pattern), loud, tuple(stack.split()))
 

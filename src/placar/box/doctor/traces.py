@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from placar.box.doctor.line import Line
 
 _BEGIN = "Traceback (most recent call last)"
-_STACK = re.compile(r"(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\)", re.I)
+_STACK = re.compile(
+    r"(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\)", re.IGNORECASE
+)
 _FRAME = re.compile(r'\s*File "([^"]{1,300})", line (\d+)(?:,? in (.{1,100}))?')
 _ERROR = re.compile(r"([A-Za-z_][\w.]*)(?::\s?(.*))?$")
-_SUFFIX = re.compile(r"(?:Error|Exception|Exit|Interrupt|Warning|Timeout|NotFound|Invalid\w*|Iteration)$")
+_SUFFIX = re.compile(
+    r"(?:Error|Exception|Exit|Interrupt|Warning|Timeout|NotFound|Invalid\w*|Iteration)$"
+)
 _NOT_OURS = re.compile(r"site-packages/|dist-packages/|/lib/python\d|^<|/lib64/python\d|importlib/")
 _LOADING = re.compile(
     r"gunicorn/(?:arbiter|app/wsgiapp|app/base|util|config)\.py|uvicorn/(?:importer|config)\.py"
@@ -35,7 +39,9 @@ class Trace:
     files: str = ""
     """Files of the stack, of which a few words are looked for."""
     ended: int = 0
-    """Line of the log that shows it best: the error, or the frame of ``place``."""
+    """Line of the log with the error."""
+    frame_line: int = 0
+    """Line of the log with the frame of ``place``, or with the innermost one."""
     shown: str = ""
     """That frame as it stood."""
     current: bool = False
@@ -156,7 +162,7 @@ def _trace(opened: _Open, inner_first: list[_Frame]) -> Trace:
         place=own.place if own else "",
         loading=any(_LOADING.search(frame.file) for frame in inner_first),
         files=" ".join(dict.fromkeys(frame.file for frame in inner_first)),
-        ended=best.line if best else opened.line,
+        frame_line=best.line if best else opened.line,
         shown=f'File "{best.file}", line {best.number} in {best.function}' if best else "",
         current=opened.current,
     )

@@ -16,7 +16,7 @@ _DOWN = (
     "heroku_boot_timeout",
     "deploy_timed_out",
 )
-_TRY = "Try it without a server: `python -c \"import module_of_your_app\"` in the same environment."
+_TRY = 'Try it without a server: `python -c "import module_of_your_app"` in the same environment.'
 _NOT_TIMEOUT = "Do not change time-outs or workers: nothing of that is reached."
 _ENDS = Seen(("boot_failed", "load_failed", "exit_3", "exited_early"))
 
@@ -27,7 +27,7 @@ BOOT: tuple[Rule, ...] = (
         when=(Seen(("web_concurrency",)),),
         confidence=Confidence.CERTAIN,
         what=("The server reads WEB_CONCURRENCY at import and could not.",),
-        why=("It must be a whole number; \"auto\", \"0.5\" or \"$(nproc)\" are not evaluated.",),
+        why=('It must be a whole number; "auto", "0.5" or "$(nproc)" are not evaluated.',),
         fix=("Set WEB_CONCURRENCY to a number such as 1 or 2, or remove it.",),
         avoid=("Do not give -w instead: the variable is read all the same.",),
         adds=(Seen(("boot_traceback", "traceback")),),
@@ -41,7 +41,7 @@ BOOT: tuple[Rule, ...] = (
         what=("The server was told to listen on a port called $PORT.",),
         why=("Variables are replaced by a shell. The JSON form of CMD, and quotes, have none.",),
         fix=(
-            "Dockerfile: CMD [\"sh\", \"-c\", \"exec gunicorn -b 0.0.0.0:$PORT main:app\"].",
+            'Dockerfile: CMD ["sh", "-c", "exec gunicorn -b 0.0.0.0:$PORT main:app"].',
             "Or leave -b away: gunicorn binds to 0.0.0.0:$PORT by itself when PORT is set.",
         ),
         avoid=("Do not write a fixed port if the platform chooses one.",),

@@ -72,8 +72,7 @@ CRASHES: tuple[Rule, ...] = (
             On("has_place", "The Python line: {place}."),
             On(
                 "raw_status",
-                "\"code 139\" or \"135\" is a raw wait status: the signal plus 128 for a core "
-                "dump.",
+                '"code 139" or "135" is a raw wait status: the signal plus 128 for a core dump.',
             ),
         ),
         why=(

@@ -148,16 +148,14 @@ MEMORY: tuple[Rule, ...] = (
         id="lone_sigkill",
         title="A worker was killed by SIGKILL: most likely the box ran out of memory",
         when=(
-            Alone(
-                ("worker_sigkill",), ("worker_timeout", "timeout_draining", "timeout_stopping")
-            ),
+            Alone(("worker_sigkill",), ("worker_timeout", "timeout_draining", "timeout_stopping")),
         ),
         confidence=Confidence.LIKELY,
         what=(
             "Worker {pid} was ended by SIGKILL, and gunicorn had not called it timed out. "
             "So somebody else did it: the kernel for lack of memory, or the platform.",
         ),
-        why=(_NO_TRACE, "gunicorn can only guess, hence \"Perhaps out of memory?\"."),
+        why=(_NO_TRACE, 'gunicorn can only guess, hence "Perhaps out of memory?".'),
         fix=(
             "Confirm it: Render's event feed, Heroku's R14/R15, `kubectl describe pod` "
             "(OOMKilled), `docker inspect`, or the kernel's log (dmesg).",

@@ -18,8 +18,11 @@ PLATFORM: tuple[Rule, ...] = (
             "the application crashed.",
         ),
         fix=(
-            On("k8s", "Set resources.requests to what is really used, for memory and for "
-               "ephemeral-storage."),
+            On(
+                "k8s",
+                "Set resources.requests to what is really used, for memory and for "
+                "ephemeral-storage.",
+            ),
             "Write less to the container's own disk: logs to stdout, data to a volume.",
             "Run two instances, so that one eviction is no outage.",
         ),
@@ -97,7 +100,7 @@ PLATFORM: tuple[Rule, ...] = (
         what=("gunicorn gave up because its workers end while they load the application.",),
         why=("The traceback with the real error stands above these lines, but not in this log.",),
         fix=(
-            "Get the lines before: look for \"Exception in worker process\".",
+            'Get the lines before: look for "Exception in worker process".',
             "Or import the application by hand in the same environment.",
         ),
         avoid=("Do not change time-outs: nothing of that is reached.",),
@@ -110,7 +113,7 @@ PLATFORM: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("Heroku's router found no running process (H10).",),
         why=("The dyno crashed at start or later; the reason is in its own lines.",),
-        fix=("`heroku logs --dyno web.1 -n 1500` and read what stands before \"crashed\".",),
+        fix=('`heroku logs --dyno web.1 -n 1500` and read what stands before "crashed".',),
         avoid=("Do not restart in the hope that it stays up.",),
         explains=("exit_status",),
     ),

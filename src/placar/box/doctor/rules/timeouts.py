@@ -109,12 +109,12 @@ TIMEOUTS: tuple[Rule, ...] = (
     ),
     Rule(
         id="timeout_called_memory",
-        title="A time-out that the log calls \"out of memory\"",
+        title='A time-out that the log calls "out of memory"',
         when=(Follows(("worker_timeout",), ("worker_sigkill",)),),
         confidence=Confidence.CERTAIN,
         what=(
             "Worker {pid} was silent for the whole time-out and was then killed by gunicorn "
-            "itself. The line \"Perhaps out of memory?\" is a guess that gunicorn adds to every "
+            'itself. The line "Perhaps out of memory?" is a guess that gunicorn adds to every '
             "SIGKILL.",
             _BLOCKING,
         ),
@@ -133,7 +133,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         title="A request took longer than --timeout in a sync worker",
         when=(Seen(("worker_timeout",)), Seen(("sync_worker",))),
         confidence=Confidence.LIKELY,
-        what=("gunicorn killed worker {pid} ({times} time(s)) in the middle of a request.", _BLOCKING),
+        what=(
+            "gunicorn killed worker {pid} ({times} time(s)) in the middle of a request.",
+            _BLOCKING,
+        ),
         why=(
             "A sync or gthread worker cannot report while one request keeps it busy, so here "
             "--timeout is a limit on a request. A slow database, another service or a model "
@@ -162,7 +165,7 @@ TIMEOUTS: tuple[Rule, ...] = (
             _BLOCKING,
             On(
                 "raw_status",
-                "\"code 134\" is the raw wait status that gunicorn 21 to 23 print: SIGABRT (6) "
+                '"code 134" is the raw wait status that gunicorn 21 to 23 print: SIGABRT (6) '
                 "plus 128 for a core dump. gunicorn sent that signal itself.",
             ),
         ),
@@ -193,7 +196,7 @@ TIMEOUTS: tuple[Rule, ...] = (
             "is not in this log.",
             On(
                 "raw_status",
-                "\"code 134\" is the raw wait status that gunicorn 21 to 23 print: SIGABRT (6) "
+                '"code 134" is the raw wait status that gunicorn 21 to 23 print: SIGABRT (6) '
                 "plus 128 for a core dump, not an exit code.",
             ),
             _BLOCKING,
