@@ -108,8 +108,10 @@ def _signs_of(trace: Trace, fatal: str) -> Iterator[str]:
             if _LIBRARY.search(trace.files):
                 yield "library_stack"
         return
-    if trace.kind == "SystemExit" and "gunicorn/workers/" in trace.files:
+    if trace.aborted:
         yield "abort_trace"
+        if "gunicorn/workers/sync.py" in trace.files or "gthread.py" in trace.files:
+            yield "sync_worker"
         return
     yield "traceback"
     if trace.loading:

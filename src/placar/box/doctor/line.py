@@ -13,18 +13,22 @@ from datetime import UTC, datetime
 
 _HEAD = re.compile(
     r"""
-    (?P<moment>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\ ?(?:Z|UTC|[+-]\d\d:?\d\d))?)
-    |(?:\d{4}/\d\d/\d\d|\d\d[/.]\d\d[/.]\d{4}|\d\d/[A-Z][a-z]{2}/\d{4})[ :T]\d\d:\d\d:\d\d(?:[.,]\d+)?
+    (?P<moment>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?
+        (?:\ ?(?:Z|UTC|[+-]\d\d:?\d\d))?)
+    |(?:\d{4}/\d\d/\d\d|\d\d[/.]\d\d[/.]\d{4}|\d\d/[A-Z][a-z]{2}/\d{4})
+        [ :T]\d\d:\d\d:\d\d(?:[.,]\d+)?
     |\d{4}-\d\d-\d\d(?=\s)|\d{1,2}:\d\d:\d\d(?:[.,]\d+)?(?:\ ?[AP]M)?
     |(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)
         \ +\d{1,2}(?:,?\ \d{4})?,?(?:\ \d{1,2}:\d\d:\d\d(?:\.\d+)?(?:\ ?[AP]M)?)?
     |\d{10}(?:\.\d+|\d{3})?(?=\s)
-    |<\d{1,3}>(?:1\ )?
+    |(?:\d{1,5}\ )?<\d{1,3}>(?:1\ )?
     |\[(?P<bracket>[^\[\]]{0,120})\]
     |\((?P<paren>[\w.: -]{1,40})\)(?=[\s:])
     |(?P<level>(?i:trace|debug|info|notice|warning|warn|error|err|critical|crit|fatal|severe|alert
         |emerg))\b
-    |(?:gunicorn|uvicorn|hypercorn|asyncio|root|kernel|kubelet|dockerd|systemd|heroku)
+    |[\w.]+:[\w<>.]+:\d+(?=\s)
+    |app\[\w+\]\ [a-z]{3}(?=\s?\[)
+    |(?:gunicorn|uvicorn|hypercorn|asyncio|root|kernel|kubelet|dockerd|systemd|heroku|app)
         (?:[./]\w+)*\b(?=[\s:\]|\[-])
     |[A-Za-z_][\w./@-]*(?:\[(?P<process>[\w.-]{1,40})\])(?=:)
     |[A-Za-z_][\w-]*(?:\.[\w-]+)+(?=[\s:|])
@@ -34,12 +38,12 @@ _HEAD = re.compile(
     |(?:ts|time|timestamp|at|logger|name|pid|process|thread|caller|host|app|source|dyno|service|stream
         |container|pod|namespace|component)=(?:"[^"]{0,120}"|[^\s"]{1,120})
     |(?:msg|message|event|log)="?
-    |={1,2}>|[|│>:*•·#–—-]+(?=\s)|[:,](?=\S)
+    |={1,2}>|[|│>:*•·\#\u2013\u2014-]+(?=\s)|[:,](?=\S)
     """,
     re.VERBOSE,
 )
 _HOST = re.compile(
-    r"[\w.-]{1,64}\s+(?=(?:[A-Za-z_][\w./@-]*\[[\w.-]+\]:|kernel:|heroku |app |systemd))"
+    r"[\w.-]{1,64}\s+(?=(?:[A-Za-z_][\w./@-]*\[[\w.-]+\]:|kernel:|(?:heroku|app)[ /]|systemd))"
 )
 _PODS = re.compile(
     r"(?:[\w./-]*[\d-][\w./-]*\s+)(?:[\w./-]+\s+)?(?=\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from placar.box.doctor.signs import sign
 
-_ROUTER = r"(?:at=(?:error|info|warning) )?code=(?P<code>{code}) desc="
+_ROUTER = r"(?:sock=\w+ )?(?:at=(?:error|info|warning) )?code=(?P<code>{code}) desc="
 
 RENDER = (
     sign("render", "==> ", r"==> ", stack="render"),
@@ -96,10 +96,16 @@ HEROKU = (
 )
 
 CONTAINERS = (
+    sign(
+        "oom_killed",
+        "OutOfMemoryError",
+        r".{0,60}OutOfMemoryError: Container killed due to memory usage",
+        stack="ecs",
+    ),
     sign("oom_killed", "OOMKilled", r'"OOMKilled":\s*true', stack="docker"),
     sign("oom_killed", "OOMKilled", r'"?(?:reason|Reason)"?:\s*"?OOMKilled"?', stack="k8s"),
     sign("oom_killed", "OOMKilled", r"(?:\S+\s+)?\d+/\d+\s+OOMKilled\s+\d+", stack="k8s"),
-    sign("oom_killed", "OOMKilling", r"(?:\S+\s+)?Warning\s+OOMKilling\b", stack="k8s"),
+    sign("oom_killed", "OOMKilling", r"(?:\S+\s+){0,3}Warning\s+OOMKilling\b", stack="k8s"),
     sign("oom_killed", "OOMKilled", r"(?:\S+\s+){1,3}OOMKilled\s+\d+ ", stack="k8s"),
     sign(
         "exited_137",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import io
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from itertools import chain
+from typing import BinaryIO
 
 from placar.errors import LogUnreadable
 
@@ -15,7 +14,9 @@ LONGEST_LINE = 1 << 20
 """Characters of a line that are looked at; the rest of it is skipped."""
 
 _BLOCK = 1 << 16
+_ENOUGH = 256
 _GZIP = b"\x1f\x8b"
+_GZIP_FORMAT = 31
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -33,9 +34,8 @@ def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
         LogUnreadable: when the stream fails, or a gzip file is damaged or cut off.
     """
     try:
-        for number, line in enumerate(_lines(_text_blocks(stream)), start=1):
-            yield number, line
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+        yield from enumerate(_lines(_text_blocks(stream)), start=1)
+    except (EOFError, zlib.error):
         raise LogUnreadable(
             "The log is a gzip file that is damaged or cut off.",
             way_out="Unpack what can be unpacked (`gzip -dc`), and give me that.",
@@ -45,17 +45,44 @@ def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
 
 
 def _text_blocks(stream: BinaryIO) -> Iterator[str]:
-    peekable = io.BufferedReader(cast("io.RawIOBase", stream), _BLOCK)
-    head = peekable.peek(4)
-    if head[:2] == _GZIP:
-        peekable = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=peekable)), _BLOCK)
-        head = peekable.peek(4)
-    encoding, mark = _encoding(head[:_BLOCK])
-    peekable.read(mark)
+    blocks = _unpacked(_blocks(stream))
+    head = next(blocks, b"")
+    while 0 < len(head) < _ENOUGH and (more := next(blocks, b"")):
+        head += more
+    encoding, mark = _encoding(head)
     decoder = codecs.getincrementaldecoder(encoding)("replace")
-    while block := peekable.read1(_BLOCK):
+    yield decoder.decode(head[mark:])
+    for block in blocks:
         yield decoder.decode(block)
     yield decoder.decode(b"", final=True)
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield what there is; from a pipe as soon as it is there."""
+    read = getattr(stream, "read1", stream.read)
+    while block := read(_BLOCK):
+        yield block
+
+
+def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the blocks, unpacked if they are gzip's, never more than a block at once."""
+    head = next(blocks, b"")
+    if not head.startswith(_GZIP):
+        yield head
+        yield from blocks
+        return
+    unpacker, ended = zlib.decompressobj(_GZIP_FORMAT), False
+    for packed in chain([head], blocks):
+        rest = packed
+        while rest:
+            ended = False
+            yield unpacker.decompress(rest, _BLOCK)
+            rest = unpacker.unconsumed_tail
+            if unpacker.eof:  # another file may follow, put there with cat
+                rest = unpacker.unused_data.lstrip(b"\0")
+                unpacker, ended = zlib.decompressobj(_GZIP_FORMAT), True
+    if not ended:
+        raise EOFError
 
 
 def _encoding(head: bytes) -> tuple[str, int]:

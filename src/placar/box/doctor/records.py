@@ -24,7 +24,7 @@ def read_line(number: int, text: str) -> Iterator[Line]:
     taken apart into lines as if it had been printed with indentation.
     """
     text = plain(text)
-    begin = text.find("{") if "{" in text else text.find("[")
+    begin = 0 if text.startswith("[{") else text.find("{")
     if begin >= 0 and text.rstrip().endswith(("}", "]")) and len(text) > begin + 1:
         value = _decoded(text[begin:])
         if isinstance(value, dict):

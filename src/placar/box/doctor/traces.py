@@ -46,6 +46,8 @@ class Trace:
     """That frame as it stood."""
     current: bool = False
     """The stack of the thread that was running."""
+    aborted: bool = False
+    """It ends in gunicorn's handler of its own time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def _trace(opened: _Open, inner_first: list[_Frame]) -> Trace:
         frame_line=best.line if best else opened.line,
         shown=f'File "{best.file}", line {best.number} in {best.function}' if best else "",
         current=opened.current,
+        aborted=any(frame.function == "handle_abort" for frame in inner_first),
     )
 
 

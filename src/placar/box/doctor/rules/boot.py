@@ -54,12 +54,16 @@ BOOT: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("The class that -k names is not there; the traceback below the line says why.",),
         why=(
-            "The package is not installed in this environment, the name is misspelt, or this "
-            "version no longer has it (eventlet was removed in gunicorn 26).",
+            (
+                "The package is not installed in this environment, the name is misspelt, or this "
+                "version no longer has it (eventlet was removed in gunicorn 26)."
+            ),
         ),
         fix=(
-            "For FastAPI and other ASGI applications: `pip install uvicorn-worker` and "
-            "`-k uvicorn_worker.UvicornWorker`, or `-k asgi` with gunicorn 25.1 or later.",
+            (
+                "For FastAPI and other ASGI applications: `pip install uvicorn-worker` and "
+                "`-k uvicorn_worker.UvicornWorker`, or `-k asgi` with gunicorn 25.1 or later."
+            ),
             "For gevent: `pip install gunicorn[gevent]`. Instead of eventlet use gthread or gevent.",
         ),
         avoid=("Do not fall back to the sync worker for an ASGI application: it cannot run it.",),
@@ -75,13 +79,17 @@ BOOT: tuple[Rule, ...] = (
             On("has_reason", "Uvicorn says: {reason}"),
         ),
         why=(
-            "The module is not on the path from the folder the server starts in, or has no "
-            "object of that name.",
+            (
+                "The module is not on the path from the folder the server starts in, or has no "
+                "object of that name."
+            ),
         ),
         fix=(
             "Start from the repository's root, or use --chdir (gunicorn) or --app-dir (uvicorn).",
-            "Write `package.module:object`; for a factory `module:create_app()` (gunicorn) or "
-            "--factory (uvicorn).",
+            (
+                "Write `package.module:object`; for a factory `module:create_app()` (gunicorn) or "
+                "--factory (uvicorn)."
+            ),
             _TRY,
         ),
         avoid=(_NOT_TIMEOUT,),
@@ -95,13 +103,17 @@ BOOT: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("{program} was not found.",),
         why=(
-            "It is missing from requirements.txt or the lock file, or the build installed into "
-            "another environment than the one that is started.",
+            (
+                "It is missing from requirements.txt or the lock file, or the build installed into "
+                "another environment than the one that is started."
+            ),
         ),
         fix=(
             "Add {program} to the requirements and deploy again.",
-            "If there is a virtual environment, start its own: `.venv/bin/{program}`, or "
-            "`python -m {program}`.",
+            (
+                "If there is a virtual environment, start its own: `.venv/bin/{program}`, or "
+                "`python -m {program}`."
+            ),
         ),
         avoid=("Do not install it in the start command.",),
         explains=_DOWN,
@@ -114,8 +126,10 @@ BOOT: tuple[Rule, ...] = (
         what=("The command or the configuration file was refused.",),
         why=("The option is misspelt, belongs to another server, or is newer than this version.",),
         fix=(
-            "Compare with `gunicorn --help` or `uvicorn --help` of the installed version; "
-            "`gunicorn --check-config` tries a configuration.",
+            (
+                "Compare with `gunicorn --help` or `uvicorn --help` of the installed version; "
+                "`gunicorn --check-config` tries a configuration."
+            ),
             "Look into GUNICORN_CMD_ARGS too.",
         ),
         avoid=(_NOT_TIMEOUT,),
@@ -168,12 +182,16 @@ BOOT: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("{error}", On("has_place", "(asked for at {place})")),
         why=(
-            "The package is not in the requirements that were installed, its version lacks the "
-            "name, or the server starts in another folder than the code expects.",
+            (
+                "The package is not in the requirements that were installed, its version lacks the "
+                "name, or the server starts in another folder than the code expects."
+            ),
         ),
         fix=(
-            "Add it to the requirements and deploy again; if the module is your own, start from "
-            "the right folder (--chdir) or correct the import.",
+            (
+                "Add it to the requirements and deploy again; if the module is your own, start from "
+                "the right folder (--chdir) or correct the import."
+            ),
             _TRY,
         ),
         avoid=(_NOT_TIMEOUT,),
@@ -191,13 +209,17 @@ BOOT: tuple[Rule, ...] = (
             On("has_place", "(at {place})"),
         ),
         why=(
-            "Something that is done before the first request failed: a model file, a database, "
-            "a setting.",
+            (
+                "Something that is done before the first request failed: a model file, a database, "
+                "a setting."
+            ),
         ),
         fix=(
             On("has_error", "Mend that error; it is the cause, the rest follows from it."),
-            "Let start-up fail only for what the service cannot do without; load the rest later "
-            "and answer 503 until it is there.",
+            (
+                "Let start-up fail only for what the service cannot do without; load the rest later "
+                "and answer 503 until it is there."
+            ),
         ),
         avoid=(_NOT_TIMEOUT,),
         adds=(
@@ -213,8 +235,10 @@ BOOT: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("The real error: {error}", On("has_place", "(at {place})")),
         why=(
-            "The server imports your code before it serves. The code raised there; everything "
-            "after it in the log (failed to boot, restarts, closed ports) is a consequence.",
+            (
+                "The server imports your code before it serves. The code raised there; everything "
+                "after it in the log (failed to boot, restarts, closed ports) is a consequence."
+            ),
         ),
         fix=(
             "Mend that error. If it is a missing setting, set the variable on the platform.",
@@ -232,8 +256,10 @@ BOOT: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("Another process listens at the address.",),
         why=(
-            "An old master or an orphaned worker still runs (a uvicorn worker whose master was "
-            "killed keeps the port), two servers are started, or a debug server is on.",
+            (
+                "An old master or an orphaned worker still runs (a uvicorn worker whose master was "
+                "killed keeps the port), two servers are started, or a debug server is on."
+            ),
         ),
         fix=(
             "Find it: `ss -ltnp` or `lsof -i :PORT`, and end it.",
@@ -249,8 +275,10 @@ BOOT: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("Binding failed ({times} time(s)).",),
         why=(
-            "The address is not one of this machine, or the port is below 1024 and the user is "
-            "not root.",
+            (
+                "The address is not one of this machine, or the port is below 1024 and the user is "
+                "not root."
+            ),
         ),
         fix=("Bind to 0.0.0.0:$PORT, with a port above 1023.",),
         avoid=("Do not run as root for a low port: the platform maps ports.",),
@@ -278,8 +306,10 @@ BOOT: tuple[Rule, ...] = (
         what=("The worker calls the application the WSGI way, so every request fails.",),
         why=("FastAPI and Starlette speak ASGI; gunicorn's default worker (sync) does not.",),
         fix=(
-            "Add `-k uvicorn_worker.UvicornWorker` (package uvicorn-worker), or `-k asgi` with "
-            "gunicorn 25.1 or later.",
+            (
+                "Add `-k uvicorn_worker.UvicornWorker` (package uvicorn-worker), or `-k asgi` with "
+                "gunicorn 25.1 or later."
+            ),
         ),
         avoid=("Do not wrap the application in an adapter.",),
     ),

@@ -17,13 +17,17 @@ CRASHES: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("Starting a thread was refused ({times} time(s)).",),
         why=(
-            "OpenBLAS, OpenMP and others start one thread per core of the host, not of the "
-            "container, in each worker. A limit on processes (pids) or on address space then "
-            "stops the next thread.",
+            (
+                "OpenBLAS, OpenMP and others start one thread per core of the host, not of the "
+                "container, in each worker. A limit on processes (pids) or on address space then "
+                "stops the next thread."
+            ),
         ),
         fix=(
-            "Set OPENBLAS_NUM_THREADS=1, OMP_NUM_THREADS=1 and MKL_NUM_THREADS=1 before Python "
-            "starts.",
+            (
+                "Set OPENBLAS_NUM_THREADS=1, OMP_NUM_THREADS=1 and MKL_NUM_THREADS=1 before Python "
+                "starts."
+            ),
             "Start fewer workers, and bound your own thread pools.",
             On("docker", "Check --pids-limit."),
         ),
@@ -37,8 +41,10 @@ CRASHES: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("ONNX Runtime tried to pin threads to CPUs that the container may not use.",),
         why=(
-            "It counts the host's cores. The error itself is harmless, but the pool costs memory "
-            "and its threads use up the CPU quota, which slows every request.",
+            (
+                "It counts the host's cores. The error itself is harmless, but the pool costs memory "
+                "and its threads use up the CPU quota, which slows every request."
+            ),
         ),
         fix=("Set SessionOptions.intra_op_num_threads = 1 and inter_op_num_threads = 1.",),
         avoid=("Do not only silence the log line.",),
@@ -50,8 +56,10 @@ CRASHES: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("glibc found its own records overwritten and aborted (SIGABRT, 134).",),
         why=(
-            "A native extension wrote where it must not, or two libraries of different builds "
-            "share memory (two OpenMP runtimes, or packages built for another NumPy).",
+            (
+                "A native extension wrote where it must not, or two libraries of different builds "
+                "share memory (two OpenMP runtimes, or packages built for another NumPy)."
+            ),
         ),
         fix=(
             _FAULTS,
@@ -76,8 +84,10 @@ CRASHES: tuple[Rule, ...] = (
             ),
         ),
         why=(
-            "A C extension crashed. Usual reasons: packages whose builds do not fit each other, a "
-            "library used after a fork (--preload) or from two threads, musl instead of glibc.",
+            (
+                "A C extension crashed. Usual reasons: packages whose builds do not fit each other, a "
+                "library used after a fork (--preload) or from two threads, musl instead of glibc."
+            ),
         ),
         fix=(
             _FAULTS,
@@ -95,9 +105,11 @@ CRASHES: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("134 is 128 + 6: the process itself called abort().",),
         why=(
-            "As the exit code of a container or dyno this is the main process, not gunicorn's "
-            "time-out of a worker: C or C++ code gave up (bad_alloc, a failed check, a damaged "
-            "heap). The reason usually stands in the lines just before.",
+            (
+                "As the exit code of a container or dyno this is the main process, not gunicorn's "
+                "time-out of a worker: C or C++ code gave up (bad_alloc, a failed check, a damaged "
+                "heap). The reason usually stands in the lines just before."
+            ),
         ),
         fix=("Read the lines before the abort.", _FAULTS),
         avoid=("Do not raise --timeout.",),

@@ -10,8 +10,10 @@ _KILLED = ("lone_sigkill", "container_killed", "uvicorn_child_died", "silent_reb
 _CRASH = ("app_crashed", "connection_closed", "crash_loop", "exit_status")
 _LESS = (
     "Start fewer workers: WEB_CONCURRENCY=1 on 512 MB unless you measured that two fit.",
-    "Keep training and heavy imports (pandas, scikit-learn, torch) out of the web workers: run "
-    "them in a process of their own with a memory limit, one at a time.",
+    (
+        "Keep training and heavy imports (pandas, scikit-learn, torch) out of the web workers: run "
+        "them in a process of their own with a memory limit, one at a time."
+    ),
     "Set MALLOC_ARENA_MAX=2 and OMP_NUM_THREADS=1 before the process starts.",
     "Bound uploads and batch sizes.",
 )
@@ -47,9 +49,11 @@ MEMORY: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("The dyno went beyond twice its memory and was stopped with SIGKILL.",),
         why=(
-            "Heroku lets a dyno swap from its quota on (R14) and kills it at twice the quota. "
-            "Its Python buildpack starts 2 workers on 512 MB unless WEB_CONCURRENCY says "
-            "otherwise.",
+            (
+                "Heroku lets a dyno swap from its quota on (R14) and kills it at twice the quota. "
+                "Its Python buildpack starts 2 workers on 512 MB unless WEB_CONCURRENCY says "
+                "otherwise."
+            ),
         ),
         fix=_LESS,
         avoid=_AVOID,
@@ -63,8 +67,10 @@ MEMORY: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("The container's state says OOMKilled.",),
         why=(
-            "The kernel counts all processes of the container together; at the limit it kills. "
-            "On cgroup v2 Kubernetes lets it kill the whole container at once.",
+            (
+                "The kernel counts all processes of the container together; at the limit it kills. "
+                "On cgroup v2 Kubernetes lets it kill the whole container at once."
+            ),
             _NO_TRACE,
         ),
         fix=(
@@ -95,8 +101,10 @@ MEMORY: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("R14 was reported {times} time(s). The dyno still runs, but slowly.",),
         why=(
-            "Above its quota a dyno uses swap, which makes every request slow. Time-outs (H12) "
-            "and blocked loops in the same log are often only a consequence.",
+            (
+                "Above its quota a dyno uses swap, which makes every request slow. Time-outs (H12) "
+                "and blocked loops in the same log are often only a consequence."
+            ),
         ),
         fix=_LESS,
         avoid=_AVOID,
@@ -112,15 +120,21 @@ MEMORY: tuple[Rule, ...] = (
             On("has_place", "It happened at {place}."),
         ),
         why=(
-            "A MemoryError means that one allocation was refused: it was huge, or a limit of "
-            "address space or data (ulimit, RLIMIT_AS) was reached. A container's memory limit "
-            "does not do this: there the process is killed without a word.",
+            (
+                "A MemoryError means that one allocation was refused: it was huge, or a limit of "
+                "address space or data (ulimit, RLIMIT_AS) was reached. A container's memory limit "
+                "does not do this: there the process is killed without a word."
+            ),
         ),
         fix=(
-            "Look at the size that was asked for, if the line says it: often a matrix made dense "
-            "or a table read whole. Work in slices, and use float32.",
-            "Check `ulimit -v` and RLIMIT_AS. To cap a process use RLIMIT_DATA instead: thread "
-            "stacks use up RLIMIT_AS without being memory.",
+            (
+                "Look at the size that was asked for, if the line says it: often a matrix made dense "
+                "or a table read whole. Work in slices, and use float32."
+            ),
+            (
+                "Check `ulimit -v` and RLIMIT_AS. To cap a process use RLIMIT_DATA instead: thread "
+                "stacks use up RLIMIT_AS without being memory."
+            ),
         ),
         avoid=("Do not catch MemoryError and go on: the next allocation fails as well.",),
         adds=(Seen(("traceback", "boot_traceback")),),
@@ -133,8 +147,10 @@ MEMORY: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("A library in C++ could not allocate.",),
         why=(
-            "A library such as LightGBM, XGBoost or ONNX Runtime got no memory. If nobody "
-            "catches that, the process aborts: that is SIGABRT, seen as 134.",
+            (
+                "A library such as LightGBM, XGBoost or ONNX Runtime got no memory. If nobody "
+                "catches that, the process aborts: that is SIGABRT, seen as 134."
+            ),
         ),
         fix=(
             "Give that step less: fewer rows, columns, bins or threads, or a smaller batch.",
@@ -152,13 +168,17 @@ MEMORY: tuple[Rule, ...] = (
         ),
         confidence=Confidence.LIKELY,
         what=(
-            "Worker {pid} was ended by SIGKILL, and gunicorn had not called it timed out. "
-            "So somebody else did it: the kernel for lack of memory, or the platform.",
+            (
+                "Worker {pid} was ended by SIGKILL, and gunicorn had not called it timed out. "
+                "So somebody else did it: the kernel for lack of memory, or the platform."
+            ),
         ),
         why=(_NO_TRACE, 'gunicorn can only guess, hence "Perhaps out of memory?".'),
         fix=(
-            "Confirm it: Render's event feed, Heroku's R14/R15, `kubectl describe pod` "
-            "(OOMKilled), `docker inspect`, or the kernel's log (dmesg).",
+            (
+                "Confirm it: Render's event feed, Heroku's R14/R15, `kubectl describe pod` "
+                "(OOMKilled), `docker inspect`, or the kernel's log (dmesg)."
+            ),
             *_LESS,
         ),
         avoid=_AVOID,
@@ -172,9 +192,11 @@ MEMORY: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("{times} workers booted to replace others whose end was not logged.",),
         why=(
-            "gunicorn up to 20.0 does not log how a worker ended. Without WORKER TIMEOUT before "
-            "it, the usual reason is a SIGKILL for lack of memory, for instance each worker "
-            "loading a large model.",
+            (
+                "gunicorn up to 20.0 does not log how a worker ended. Without WORKER TIMEOUT before "
+                "it, the usual reason is a SIGKILL for lack of memory, for instance each worker "
+                "loading a large model."
+            ),
         ),
         fix=("Upgrade gunicorn: it then names the signal.", *_LESS),
         avoid=("Do not add workers: each needs the same memory.",),
@@ -187,9 +209,11 @@ MEMORY: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("Uvicorn's supervisor found process {pid} dead and started another.",),
         why=(
-            "Either it was killed for lack of memory, it crashed in C code, or C code held the "
-            "GIL for longer than 5 s (--timeout-worker-healthcheck), so that uvicorn itself "
-            "killed it. A blocked event loop alone does not do this.",
+            (
+                "Either it was killed for lack of memory, it crashed in C code, or C code held the "
+                "GIL for longer than 5 s (--timeout-worker-healthcheck), so that uvicorn itself "
+                "killed it. A blocked event loop alone does not do this."
+            ),
         ),
         fix=(
             "Look for a kill in the platform's events or the kernel's log.",
@@ -205,12 +229,16 @@ MEMORY: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("137 is 128 + 9: the process was killed from outside.",),
         why=(
-            "That is the kernel when memory runs out, or a platform that waited in vain for the "
-            "process to stop after SIGTERM.",
+            (
+                "That is the kernel when memory runs out, or a platform that waited in vain for the "
+                "process to stop after SIGTERM."
+            ),
         ),
         fix=(
-            "Confirm it: OOMKilled in `docker inspect` or `kubectl describe pod`, the platform's "
-            "events, or the kernel's log. (OOMKilled may be false if only a child was killed.)",
+            (
+                "Confirm it: OOMKilled in `docker inspect` or `kubectl describe pod`, the platform's "
+                "events, or the kernel's log. (OOMKilled may be false if only a child was killed.)"
+            ),
             *_LESS,
         ),
         avoid=_AVOID,

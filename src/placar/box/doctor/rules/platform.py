@@ -14,8 +14,10 @@ PLATFORM: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("The instance was evicted.", On("has_resource", "The node was low on {resource}.")),
         why=(
-            "A node under pressure removes first what uses more than it requested. Nothing in "
-            "the application crashed.",
+            (
+                "A node under pressure removes first what uses more than it requested. Nothing in "
+                "the application crashed."
+            ),
         ),
         fix=(
             On(
@@ -36,8 +38,10 @@ PLATFORM: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("Render saw nothing listen on 0.0.0.0.",),
         why=(
-            "The server listens on another address or has not come up yet: a slow import, a "
-            "model loaded before binding, or a command that is no web server.",
+            (
+                "The server listens on another address or has not come up yet: a slow import, a "
+                "model loaded before binding, or a command that is no web server."
+            ),
         ),
         fix=(
             "Bind to 0.0.0.0:$PORT on the command line (Render's default PORT is 10000).",
@@ -67,8 +71,10 @@ PLATFORM: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("The new instance was not healthy in time (Render waits 15 minutes).",),
         why=(
-            "It never answered its health check: the path is wrong, the host is refused, start "
-            "is too slow, or the port is another.",
+            (
+                "It never answered its health check: the path is wrong, the host is refused, start "
+                "is too slow, or the port is another."
+            ),
         ),
         fix=(
             "Ask for healthCheckPath by hand: it must answer 2xx or 3xx within 5 s.",
@@ -138,8 +144,10 @@ PLATFORM: tuple[Rule, ...] = (
         confidence=Confidence.POSSIBLE,
         what=("The platform reports that the start command ended.", On("has_code", "Code {code}.")),
         why=(
-            "1 is an error of the application, 2 wrong use of a command, 3 a worker that failed "
-            "to boot, 126 or 127 a program that cannot be run or found.",
+            (
+                "1 is an error of the application, 2 wrong use of a command, 3 a worker that failed "
+                "to boot, 126 or 127 a program that cannot be run or found."
+            ),
         ),
         fix=("Read the application's last lines before the end.",),
         avoid=("Do not guess from the number alone.",),
@@ -154,8 +162,10 @@ ROUTER: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("Heroku's router lost {times} connection(s) without an answer.",),
         why=(
-            "Something ended the worker while it was answering: gunicorn's time-out, a kill, a "
-            "crash, or a keep-alive shorter than the router's.",
+            (
+                "Something ended the worker while it was answering: gunicorn's time-out, a kill, a "
+                "crash, or a keep-alive shorter than the router's."
+            ),
         ),
         fix=(
             "Look at the same moment for WORKER TIMEOUT or SIGKILL.",
@@ -170,8 +180,10 @@ ROUTER: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("Heroku's router gave up on {times} request(s) after 30 s.",),
         why=(
-            "30 s is fixed. The worker does not learn of it and goes on computing for nobody, so "
-            "the queue grows.",
+            (
+                "30 s is fixed. The worker does not learn of it and goes on computing for nobody, so "
+                "the queue grows."
+            ),
         ),
         fix=(
             "Answer at once with 202 and do long work in a process of its own.",

@@ -26,8 +26,10 @@ _OFF_THE_LOOP = (
         "reading) and move it off the event loop: a plain `def` endpoint, `asyncio.to_thread`, "
         "or a small ThreadPoolExecutor with a bounded queue.",
     ),
-    "Bound the work: answer 503 with Retry-After when the queue is full, so that waiting does "
-    "not add up.",
+    (
+        "Bound the work: answer 503 with Retry-After when the queue is full, so that waiting does "
+        "not add up."
+    ),
     "Run training and other long work in a process of its own, not in a BackgroundTask.",
 )
 _NOT_LONGER = "Do not only raise --timeout: every client then waits longer for the same block."
@@ -44,13 +46,17 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Seen(("timeout_draining",)),),
         confidence=Confidence.CERTAIN,
         what=(
-            "Worker {pid} had served its number of requests and was waiting for work to end when "
-            "gunicorn's time-out killed it. That work is lost.",
+            (
+                "Worker {pid} had served its number of requests and was waiting for work to end when "
+                "gunicorn's time-out killed it. That work is lost."
+            ),
         ),
         why=(
-            "A worker that is being recycled waits for its background tasks, but no longer tells "
-            "the master that it is alive. After --timeout seconds it counts as hung. Health "
-            "checks count as requests too, so this happens without users.",
+            (
+                "A worker that is being recycled waits for its background tasks, but no longer tells "
+                "the master that it is alive. After --timeout seconds it counts as hung. Health "
+                "checks count as requests too, so this happens without users."
+            ),
         ),
         fix=(
             "Remove --max-requests and --max-requests-jitter.",
@@ -66,18 +72,24 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Seen(("worker_timeout",)), Seen(("preload",)), Seen(("library_stack",))),
         confidence=Confidence.LIKELY,
         what=(
-            "Worker {pid} was killed by its time-out while it was inside {library}, and the "
-            "application had been loaded before the fork.",
+            (
+                "Worker {pid} was killed by its time-out while it was inside {library}, and the "
+                "application had been loaded before the fork."
+            ),
         ),
         why=(
-            "With --preload the application, and the thread pool of the model's library, is made "
-            "in the master. A fork copies the pool's state but not its threads, so the first "
-            "call in a worker waits for threads that do not exist.",
+            (
+                "With --preload the application, and the thread pool of the model's library, is made "
+                "in the master. A fork copies the pool's state but not its threads, so the first "
+                "call in a worker waits for threads that do not exist."
+            ),
             On("render", "Render's native Python runtime adds --preload by GUNICORN_CMD_ARGS."),
         ),
         fix=(
-            "Do not load or call the model before the fork: load it in the application's "
-            "lifespan, or start without --preload.",
+            (
+                "Do not load or call the model before the fork: load it in the application's "
+                "lifespan, or start without --preload."
+            ),
             On("render", "On Render set GUNICORN_CMD_ARGS yourself, without --preload."),
             "Set OMP_NUM_THREADS=1 (and num_threads=1 / nthread=1 in the model).",
         ),
@@ -95,9 +107,11 @@ TIMEOUTS: tuple[Rule, ...] = (
             _BLOCKING,
         ),
         why=(
-            "Uvicorn's gunicorn worker reports only every timeout/2 seconds. A block that begins "
-            "just before a report is due has half of the time-out left, so a block of half the "
-            "time-out can be fatal.",
+            (
+                "Uvicorn's gunicorn worker reports only every timeout/2 seconds. A block that begins "
+                "just before a report is due has half of the time-out left, so a block of half the "
+                "time-out can be fatal."
+            ),
         ),
         fix=(
             "Treat half of --timeout as the longest block that is safe.",
@@ -113,15 +127,19 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Follows(("worker_timeout",), ("worker_sigkill",)),),
         confidence=Confidence.CERTAIN,
         what=(
-            "Worker {pid} was silent for the whole time-out and was then killed by gunicorn "
-            'itself. The line "Perhaps out of memory?" is a guess that gunicorn adds to every '
-            "SIGKILL.",
+            (
+                "Worker {pid} was silent for the whole time-out and was then killed by gunicorn "
+                'itself. The line "Perhaps out of memory?" is a guess that gunicorn adds to every '
+                "SIGKILL."
+            ),
             _BLOCKING,
         ),
         why=(
-            "gunicorn first sends SIGABRT. A worker that handles it in its event loop, or is "
-            "deep in C code, cannot react, so SIGKILL follows about a second later. WORKER "
-            "TIMEOUT for the same process just before it shows that memory was not the reason.",
+            (
+                "gunicorn first sends SIGABRT. A worker that handles it in its event loop, or is "
+                "deep in C code, cannot react, so SIGKILL follows about a second later. WORKER "
+                "TIMEOUT for the same process just before it shows that memory was not the reason."
+            ),
         ),
         fix=_OFF_THE_LOOP + (_MEASURE,),
         avoid=("Do not buy memory for this.", _NOT_LONGER),
@@ -131,16 +149,18 @@ TIMEOUTS: tuple[Rule, ...] = (
     Rule(
         id="slow_sync_request",
         title="A request took longer than --timeout in a sync worker",
-        when=(Seen(("worker_timeout",)), Seen(("sync_worker",))),
+        when=(Seen(("worker_timeout", "abort_trace")), Seen(("sync_worker",))),
         confidence=Confidence.LIKELY,
         what=(
             "gunicorn killed worker {pid} ({times} time(s)) in the middle of a request.",
             _BLOCKING,
         ),
         why=(
-            "A sync or gthread worker cannot report while one request keeps it busy, so here "
-            "--timeout is a limit on a request. A slow database, another service or a model "
-            "call are the usual reasons.",
+            (
+                "A sync or gthread worker cannot report while one request keeps it busy, so here "
+                "--timeout is a limit on a request. A slow database, another service or a model "
+                "call are the usual reasons."
+            ),
         ),
         fix=(
             On("has_place", "Give what {place} calls a time-out of its own, or make it faster."),
@@ -160,8 +180,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Seen(("worker_timeout",)),),
         confidence=Confidence.LIKELY,
         what=(
-            "gunicorn heard nothing from worker {pid} for the whole time-out and ended it "
-            "({times} time(s) in this log).",
+            (
+                "gunicorn heard nothing from worker {pid} for the whole time-out and ended it "
+                "({times} time(s) in this log)."
+            ),
             _BLOCKING,
             On(
                 "raw_status",
@@ -192,8 +214,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Alone(("abort",), _TIMED_OUT),),
         confidence=Confidence.LIKELY,
         what=(
-            "Worker {pid} ended by SIGABRT. The WORKER TIMEOUT line that usually stands before it "
-            "is not in this log.",
+            (
+                "Worker {pid} ended by SIGABRT. The WORKER TIMEOUT line that usually stands before it "
+                "is not in this log."
+            ),
             On(
                 "raw_status",
                 '"code 134" is the raw wait status that gunicorn 21 to 23 print: SIGABRT (6) '
@@ -202,8 +226,10 @@ TIMEOUTS: tuple[Rule, ...] = (
             _BLOCKING,
         ),
         why=(
-            "gunicorn sends SIGABRT to a worker whose event loop was blocked longer than "
-            "--timeout. Only rarely does C code abort by itself; it then prints why just before.",
+            (
+                "gunicorn sends SIGABRT to a worker whose event loop was blocked longer than "
+                "--timeout. Only rarely does C code abort by itself; it then prints why just before."
+            ),
         ),
         fix=(
             "Look for WORKER TIMEOUT at level critical in the full log.",
@@ -238,9 +264,11 @@ TIMEOUTS: tuple[Rule, ...] = (
             _BLOCKING,
         ),
         why=(
-            "The server was up but did not get to the health check: something kept the event "
-            "loop or all threads busy, often a prediction, a training run or a slow call in "
-            "`async def`.",
+            (
+                "The server was up but did not get to the health check: something kept the event "
+                "loop or all threads busy, often a prediction, a training run or a slow call in "
+                "`async def`."
+            ),
             On(
                 "render",
                 "Render asks every few seconds and waits 5 s; after 15 s of failures there is no "
@@ -275,9 +303,11 @@ TIMEOUTS: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=("The service was told to stop, and requests or tasks were still running too late.",),
         why=(
-            "After SIGTERM gunicorn waits --graceful-timeout seconds, the platform its own time "
-            "(Render and Heroku 30 s, Docker 10 s, Kubernetes 30 s). What is not done then is "
-            "killed. Long requests, open streams and background tasks are the usual reasons.",
+            (
+                "After SIGTERM gunicorn waits --graceful-timeout seconds, the platform its own time "
+                "(Render and Heroku 30 s, Docker 10 s, Kubernetes 30 s). What is not done then is "
+                "killed. Long requests, open streams and background tasks are the usual reasons."
+            ),
         ),
         fix=(
             "Keep --graceful-timeout some seconds below what the platform waits.",
@@ -296,8 +326,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=("A watchdog saw the loop stand still ({times} time(s)).", _BLOCKING),
         why=(
-            "While the loop stands still no request is answered, not even /health. Longer blocks "
-            "end in WORKER TIMEOUT or in a restart by the platform.",
+            (
+                "While the loop stands still no request is answered, not even /health. Longer blocks "
+                "end in WORKER TIMEOUT or in a restart by the platform."
+            ),
         ),
         fix=_OFF_THE_LOOP,
         avoid=("Do not wait for the time-out to show it.",),
