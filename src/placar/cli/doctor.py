@@ -31,8 +31,8 @@ def doctor(
 ) -> None:
     """Name the cause of crashes, time-outs and restarts; exit 3 when one was found.
 
-    With a log (gunicorn, uvicorn, Render, Heroku, Docker, Kubernetes, kernel) it reads that. Without
-    one it looks at this machine and at how the service in this folder is started.
+    With a log (gunicorn, uvicorn, Render, Heroku, Docker, Kubernetes, kernel) it reads that.
+    Without one it looks at this machine and at how the service in this folder is started.
     """
     if log is None and not _is_piped():
         examination = examine(Path.cwd(), start_environment(), read_settings())

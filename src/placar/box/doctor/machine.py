@@ -113,7 +113,7 @@ def _summary(cases: list[Case], limit: Limit, settings: Settings) -> dict[str, s
         place = f"{case.start.file}:{case.start.line}"
         found = case.settings
         summary[place] = (
-            f"{found.workers} × {found.worker_class}, timeout {found.timeout}, graceful "
+            f"{found.workers} {found.worker_class}, timeout {found.timeout}, graceful "
             f"{found.graceful_timeout}, preload {'on' if found.preload_app else 'off'}, "
             f"bind {', '.join(found.bind)}"
             if found

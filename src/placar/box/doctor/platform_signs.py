@@ -52,7 +52,8 @@ RENDER = (
     sign(
         "exited_other",
         "xited",
-        r"(?:Instance failed: |==> )(?:Application e|E)xited with (?:status|code) (?P<code>[1-9]\d{0,2})\b",
+        r"(?:Instance failed: |==> )(?:Application e|E)xited with (?:status"
+        r"|code) (?P<code>[1-9]\d{0,2})\b",
     ),
     sign("exited_other", '"nonZeroExit"', r'"nonZeroExit":\s*(?P<code>[1-9]\d*)'),
     sign("exited_137", '"nonZeroExit"', r'"nonZeroExit":\s*137\b'),
@@ -186,7 +187,8 @@ CONTAINERS = (
     sign(
         "kernel_oom",
         "oom-kill",
-        r"\S+\.service: (?:Failed with result 'oom-kill'|Main process exited, code=killed, status=9/KILL.*oom)",
+        r"\S+\.service: (?:Failed with result 'oom-kill'"
+        r"|Main process exited, code=killed, status=9/KILL.*oom)",
     ),
     sign(
         "unit_abort",

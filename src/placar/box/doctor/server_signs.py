@@ -41,7 +41,8 @@ GUNICORN = (
     sign(
         "worker_segv",
         "Worker",
-        r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGSEGV|SIGBUS|SIGILL|code 13[925]|code 11|code 7)!"
+        r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGSEGV|SIGBUS|SIGILL|code 13[925]"
+        r"|code 11|code 7)!"
         r"|with pid \d+ was terminated due to signal (?:11|7|4)\b)",
         loud=True,
     ),
@@ -167,7 +168,8 @@ PYTHON = (
     sign(
         "bad_alloc",
         "bad_alloc",
-        r"(?:terminate called after throwing an instance of 'std::bad_alloc'|(?:what\(\):\s+)?std::bad_alloc$|\w*Error: .*std::bad_alloc)",
+        r"(?:terminate called after throwing an instance of 'std::bad_alloc'"
+        r"|(?:what\(\):\s+)?std::bad_alloc$|\w*Error: .*std::bad_alloc)",
     ),
     sign("no_threads", "start new thread", r"RuntimeError: can't start new thread"),
     sign("no_threads", "Thread creation failed", r"libgomp: Thread creation failed"),
@@ -186,7 +188,8 @@ PYTHON = (
     sign(
         "disk_full",
         "No space left on device",
-        r"(?:[\w.]*(?:Error|Exception): .*|.{0,60}: |cannot .*)?(?:\[Errno 28\] )?No space left on device",
+        r"(?:[\w./()'-]+: ){0,3}(?:\[Errno 28\] )?No space left on device",
+        loud=True,
     ),
     sign(
         "disk_full",
@@ -206,7 +209,8 @@ PYTHON = (
     sign(
         "not_installed",
         "not found",
-        r"(?:/?[\w/.]*sh: )?(?:line )?(?:\d+: )?(?:exec: )?(?P<program>gunicorn|uvicorn|python3?): (?:command )?not found",
+        r"(?:/?[\w/.]*sh: )?(?:line )?(?:\d+: )?(?:exec: )?(?P<program>gunicorn|uvicorn"
+        r"|python3?): (?:command )?not found",
     ),
     sign(
         "not_installed",

@@ -23,7 +23,7 @@ def first_cause(folder: str, name: str) -> str:
     return findings[0].id if findings else ""
 
 
-@pytest.mark.parametrize(("folder", "name"), LOGS, ids=lambda part: str(part))
+@pytest.mark.parametrize(("folder", "name"), LOGS, ids=str)
 def test_the_first_cause_is_the_planted_one(folder: str, name: str) -> None:
     assert first_cause(folder, name) == EXPECTED[folder][name]
 

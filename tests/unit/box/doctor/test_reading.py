@@ -79,7 +79,7 @@ def test_memory_does_not_grow_with_the_log() -> None:
     block = (TIMEOUT + "\n").encode() * 20
     tracemalloc.start()
     try:
-        findings, lines = diagnose_log(Endless(block, 500))
+        findings, lines = diagnose_log(io.BufferedReader(Endless(block, 500)))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -15,7 +15,7 @@ from .conftest import Diagnose
 
 TIMEOUT = "[2025-11-25 10:02:00 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:9)"
 ABORT = "[2025-11-25 10:02:00 +0000] [7] [ERROR] Worker (pid:9) was sent SIGABRT!"
-KILL = "[2025-11-25 10:02:01 +0000] [7] [ERROR] Worker (pid:9) was sent SIGKILL! Perhaps out of memory?"
+KILL = ABORT.replace(":00 +", ":01 +").replace("SIGABRT!", "SIGKILL! Perhaps out of memory?")
 BOOT = "[2025-11-25 10:00:00 +0000] [9] [INFO] Booting worker with pid: 9"
 STACK = (
     "Fatal Python error: Aborted",

@@ -64,7 +64,7 @@ BOOT: tuple[Rule, ...] = (
                 "For FastAPI and other ASGI applications: `pip install uvicorn-worker` and "
                 "`-k uvicorn_worker.UvicornWorker`, or `-k asgi` with gunicorn 25.1 or later."
             ),
-            "For gevent: `pip install gunicorn[gevent]`. Instead of eventlet use gthread or gevent.",
+            "For gevent: `pip install gunicorn[gevent]`. Instead of eventlet use gthread.",
         ),
         avoid=("Do not fall back to the sync worker for an ASGI application: it cannot run it.",),
         explains=("missing_module", "import_crash", *_DOWN),
@@ -189,7 +189,10 @@ BOOT: tuple[Rule, ...] = (
         ),
         fix=(
             (
-                "Add it to the requirements and deploy again; if the module is your own, start from "
+                "Add it to the requirements and deploy again; if the module is your own, "
+                "start from "
+                ""
+                ""
                 "the right folder (--chdir) or correct the import."
             ),
             _TRY,
@@ -217,7 +220,10 @@ BOOT: tuple[Rule, ...] = (
         fix=(
             On("has_error", "Mend that error; it is the cause, the rest follows from it."),
             (
-                "Let start-up fail only for what the service cannot do without; load the rest later "
+                "Let start-up fail only for what the service cannot do without; load the "
+                "rest later "
+                ""
+                ""
                 "and answer 503 until it is there."
             ),
         ),

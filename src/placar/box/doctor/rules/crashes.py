@@ -42,7 +42,10 @@ CRASHES: tuple[Rule, ...] = (
         what=("ONNX Runtime tried to pin threads to CPUs that the container may not use.",),
         why=(
             (
-                "It counts the host's cores. The error itself is harmless, but the pool costs memory "
+                "It counts the host's cores. The error itself is harmless, but the pool "
+                "costs memory "
+                ""
+                ""
                 "and its threads use up the CPU quota, which slows every request."
             ),
         ),
@@ -85,7 +88,10 @@ CRASHES: tuple[Rule, ...] = (
         ),
         why=(
             (
-                "A C extension crashed. Usual reasons: packages whose builds do not fit each other, a "
+                "A C extension crashed. Usual reasons: packages whose builds do not fit "
+                "each other, "
+                ""
+                "a "
                 "library used after a fork (--preload) or from two threads, musl instead of glibc."
             ),
         ),
@@ -126,10 +132,10 @@ CRASHES: tuple[Rule, ...] = (
         fix=(
             "See what is large: `du -xh / | sort -h | tail`.",
             "Write logs to stdout, delete temporary files, set `ulimit -c 0`.",
-            On("k8s", "/dev/shm and emptyDir with medium Memory are memory, often only 64 MB."),
+            On("k8s", "An emptyDir with medium Memory is memory, often only 64 MB."),
             On("render", "An attached disk can be grown, never shrunk."),
         ),
-        avoid=("Do not put data on /dev/shm instead: it counts as memory.",),
+        avoid=("Do not put data on a memory disk (shm) instead: it counts as memory.",),
         explains=("import_crash", "boot_failed", "lifespan_failed", "exit_status"),
     ),
     Rule(

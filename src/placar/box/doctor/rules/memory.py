@@ -128,7 +128,10 @@ MEMORY: tuple[Rule, ...] = (
         ),
         fix=(
             (
-                "Look at the size that was asked for, if the line says it: often a matrix made dense "
+                "Look at the size that was asked for, if the line says it: often a matrix "
+                "made dense "
+                ""
+                ""
                 "or a table read whole. Work in slices, and use float32."
             ),
             (
@@ -193,7 +196,10 @@ MEMORY: tuple[Rule, ...] = (
         what=("{times} workers booted to replace others whose end was not logged.",),
         why=(
             (
-                "gunicorn up to 20.0 does not log how a worker ended. Without WORKER TIMEOUT before "
+                "gunicorn up to 20.0 does not log how a worker ended. Without WORKER "
+                "TIMEOUT before "
+                ""
+                ""
                 "it, the usual reason is a SIGKILL for lack of memory, for instance each worker "
                 "loading a large model."
             ),
@@ -230,13 +236,19 @@ MEMORY: tuple[Rule, ...] = (
         what=("137 is 128 + 9: the process was killed from outside.",),
         why=(
             (
-                "That is the kernel when memory runs out, or a platform that waited in vain for the "
+                "That is the kernel when memory runs out, or a platform that waited in "
+                "vain for the "
+                ""
+                ""
                 "process to stop after SIGTERM."
             ),
         ),
         fix=(
             (
-                "Confirm it: OOMKilled in `docker inspect` or `kubectl describe pod`, the platform's "
+                "Confirm it: OOMKilled in `docker inspect` or `kubectl describe pod`, the "
+                "platform's "
+                ""
+                ""
                 "events, or the kernel's log. (OOMKilled may be false if only a child was killed.)"
             ),
             *_LESS,

@@ -145,7 +145,10 @@ PLATFORM: tuple[Rule, ...] = (
         what=("The platform reports that the start command ended.", On("has_code", "Code {code}.")),
         why=(
             (
-                "1 is an error of the application, 2 wrong use of a command, 3 a worker that failed "
+                "1 is an error of the application, 2 wrong use of a command, 3 a worker "
+                "that failed "
+                ""
+                ""
                 "to boot, 126 or 127 a program that cannot be run or found."
             ),
         ),
@@ -181,7 +184,10 @@ ROUTER: tuple[Rule, ...] = (
         what=("Heroku's router gave up on {times} request(s) after 30 s.",),
         why=(
             (
-                "30 s is fixed. The worker does not learn of it and goes on computing for nobody, so "
+                "30 s is fixed. The worker does not learn of it and goes on computing for "
+                "nobody, so "
+                ""
+                ""
                 "the queue grows."
             ),
         ),

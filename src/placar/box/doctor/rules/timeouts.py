@@ -47,13 +47,19 @@ TIMEOUTS: tuple[Rule, ...] = (
         confidence=Confidence.CERTAIN,
         what=(
             (
-                "Worker {pid} had served its number of requests and was waiting for work to end when "
+                "Worker {pid} had served its number of requests and was waiting for work "
+                "to end when "
+                ""
+                ""
                 "gunicorn's time-out killed it. That work is lost."
             ),
         ),
         why=(
             (
-                "A worker that is being recycled waits for its background tasks, but no longer tells "
+                "A worker that is being recycled waits for its background tasks, but no "
+                "longer tells "
+                ""
+                ""
                 "the master that it is alive. After --timeout seconds it counts as hung. Health "
                 "checks count as requests too, so this happens without users."
             ),
@@ -79,7 +85,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         ),
         why=(
             (
-                "With --preload the application, and the thread pool of the model's library, is made "
+                "With --preload the application, and the thread pool of the model's "
+                "library, is made "
+                ""
+                ""
                 "in the master. A fork copies the pool's state but not its threads, so the first "
                 "call in a worker waits for threads that do not exist."
             ),
@@ -108,7 +117,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         ),
         why=(
             (
-                "Uvicorn's gunicorn worker reports only every timeout/2 seconds. A block that begins "
+                "Uvicorn's gunicorn worker reports only every timeout/2 seconds. A block "
+                "that begins "
+                ""
+                ""
                 "just before a report is due has half of the time-out left, so a block of half the "
                 "time-out can be fatal."
             ),
@@ -141,7 +153,7 @@ TIMEOUTS: tuple[Rule, ...] = (
                 "TIMEOUT for the same process just before it shows that memory was not the reason."
             ),
         ),
-        fix=_OFF_THE_LOOP + (_MEASURE,),
+        fix=(*_OFF_THE_LOOP, _MEASURE),
         avoid=("Do not buy memory for this.", _NOT_LONGER),
         adds=(_STACKS,),
         explains=("blocked_loop", "slow_sync_request"),
@@ -215,7 +227,8 @@ TIMEOUTS: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=(
             (
-                "Worker {pid} ended by SIGABRT. The WORKER TIMEOUT line that usually stands before it "
+                "Worker {pid} ended by SIGABRT. The WORKER TIMEOUT line that usually stands before "
+                "it "
                 "is not in this log."
             ),
             On(
@@ -228,7 +241,8 @@ TIMEOUTS: tuple[Rule, ...] = (
         why=(
             (
                 "gunicorn sends SIGABRT to a worker whose event loop was blocked longer than "
-                "--timeout. Only rarely does C code abort by itself; it then prints why just before."
+                "--timeout. Only rarely does C code abort by itself; it then prints why just "
+                "before."
             ),
         ),
         fix=(
@@ -304,7 +318,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         what=("The service was told to stop, and requests or tasks were still running too late.",),
         why=(
             (
-                "After SIGTERM gunicorn waits --graceful-timeout seconds, the platform its own time "
+                "After SIGTERM gunicorn waits --graceful-timeout seconds, the platform its "
+                "own time "
+                ""
+                ""
                 "(Render and Heroku 30 s, Docker 10 s, Kubernetes 30 s). What is not done then is "
                 "killed. Long requests, open streams and background tasks are the usual reasons."
             ),
@@ -327,7 +344,10 @@ TIMEOUTS: tuple[Rule, ...] = (
         what=("A watchdog saw the loop stand still ({times} time(s)).", _BLOCKING),
         why=(
             (
-                "While the loop stands still no request is answered, not even /health. Longer blocks "
+                "While the loop stands still no request is answered, not even /health. "
+                "Longer blocks "
+                ""
+                ""
                 "end in WORKER TIMEOUT or in a restart by the platform."
             ),
         ),
