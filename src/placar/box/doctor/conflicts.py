@@ -21,7 +21,7 @@ def graceful(case: Case) -> list[Evidence]:
     """The graceful time-out outlasts the platform's patience."""
     graceful = case.settings.graceful_timeout if case.settings else 0
     told = case.start.platform in {"render", "heroku", "compose"}
-    if not told or graceful < case.start.patience:
+    if not told or graceful <= case.start.patience:
         return []
     waits = Evidence(
         case.start.line,

@@ -135,7 +135,7 @@ class _Case:
     def finding(self, known: set[str]) -> Finding:
         rule = self.rule
         held = [watch for watch in self.all if watch.holds]
-        fields = _Fields(times=str(held[0].count))
+        fields = _Fields(times=f"{held[0].count:,}", often=_often(held[0].count))
         for watch in reversed(held):
             for seen in reversed(watch.evidence):
                 fields.update({k: shown(v) for k, v in seen.fields.items() if v})
@@ -155,6 +155,10 @@ class _Case:
             fix="\n".join(_chosen(rule.fix, known, fields)),
             avoid="\n".join(_chosen(rule.avoid, known, fields)),
         )
+
+
+def _often(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 class _Fields(dict[str, str]):

@@ -67,6 +67,8 @@ def _case(start: Start, folder: Path, environment: Mapping[str, str], limit: Lim
     variables = own | dict(start.variables)
     if start.platform == "render":
         variables.setdefault("GUNICORN_CMD_ARGS", _RENDER_ARGUMENTS)
+    if start.platform in {"render", "heroku"}:
+        variables.setdefault("PORT", "10000")
     words = words_of(start.command, variables)
     found: Effective | str | None = None
     if "gunicorn" in start.command:

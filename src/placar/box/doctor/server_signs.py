@@ -64,8 +64,8 @@ GUNICORN = (
     sign("in_use", "in use", r"Connection in use: \(", loud=True),
     sign(
         "in_use",
-        "ddress already in use",
-        r"(?:\[?Errno 98\]?[: ]|OSError: \[Errno 98\]).*[aA]ddress already in use",
+        " already in use",
+        r"(?:\[?Errno 98\]?[: ]|OSError: \[Errno 98\]).*already in use",
     ),
     sign("no_address", "address", r"(?:Invalid address: \(|Can't connect to .*:\d+)", loud=True),
     sign(

@@ -175,7 +175,7 @@ def _yaml_commands(text: str) -> Iterator[tuple[int, str, str]]:
             continue
         value = found[2].strip()
         if not value or value[0] in "|>":
-            indent = len(line) - len(line.lstrip())
+            indent = found.start(1)
             block = []
             for below in lines[index + 1 :]:
                 if below.strip() and len(below) - len(below.lstrip()) <= indent:

@@ -65,7 +65,7 @@ class Endless(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         if not self.left:
             return 0
         self.left -= 1
@@ -84,5 +84,5 @@ def test_memory_does_not_grow_with_the_log() -> None:
     finally:
         tracemalloc.stop()
     assert lines == 10_000
-    assert "10000 time" in findings[0].what
+    assert "10,000 times" in findings[0].what
     assert peak < 4 * 1024**2

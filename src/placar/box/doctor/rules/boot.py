@@ -279,7 +279,7 @@ BOOT: tuple[Rule, ...] = (
         title="The server may not, or cannot, listen at the address it was given",
         when=(Seen(("no_address", "no_permission")),),
         confidence=Confidence.CERTAIN,
-        what=("Binding failed ({times} time(s)).",),
+        what=("Binding failed ({often}).",),
         why=(
             (
                 "The address is not one of this machine, or the port is below 1024 and the user is "

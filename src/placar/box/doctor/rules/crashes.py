@@ -15,7 +15,7 @@ CRASHES: tuple[Rule, ...] = (
         title="No more threads could be started: thread pools are sized for the host",
         when=(Seen(("no_threads",)),),
         confidence=Confidence.CERTAIN,
-        what=("Starting a thread was refused ({times} time(s)).",),
+        what=("Starting a thread was refused ({often}).",),
         why=(
             (
                 "OpenBLAS, OpenMP and others start one thread per core of the host, not of the "
@@ -127,7 +127,7 @@ CRASHES: tuple[Rule, ...] = (
         title="The disk is full",
         when=(Seen(("disk_full",)),),
         confidence=Confidence.CERTAIN,
-        what=("Writing failed for lack of space ({times} time(s)).",),
+        what=("Writing failed for lack of space ({often}).",),
         why=("Logs, uploads, core dumps, caches or old models fill a disk that is small here.",),
         fix=(
             "See what is large: `du -xh / | sort -h | tail`.",
@@ -143,7 +143,7 @@ CRASHES: tuple[Rule, ...] = (
         title="The process may not open more files or connections",
         when=(Seen(("open_files",)),),
         confidence=Confidence.CERTAIN,
-        what=("EMFILE was met {times} time(s).",),
+        what=("EMFILE was met {often}.",),
         why=("Connections or files are opened and not closed, or the limit (ulimit -n) is low.",),
         fix=(
             "Use one HTTP client and one database pool per process, and close what you open.",
@@ -157,7 +157,7 @@ CRASHES: tuple[Rule, ...] = (
         title="The application writes where it may not: the file system is read-only",
         when=(Seen(("read_only",)),),
         confidence=Confidence.CERTAIN,
-        what=("A write met a read-only file system ({times} time(s)).",),
+        what=("A write met a read-only file system ({often}).",),
         why=("Hardened containers mount everything read-only but the volumes.",),
         fix=(
             "Point caches and data (HOME, MPLCONFIGDIR, PLACAR_HOME …) to a writable volume.",

@@ -33,7 +33,7 @@ MEMORY: tuple[Rule, ...] = (
         when=(Seen(("instance_memory",)),),
         confidence=Confidence.CERTAIN,
         what=(
-            "Render reports that the instance ran out of memory ({times} time(s)).",
+            "Render reports that the instance ran out of memory ({often}).",
             On("has_limit", "The limit is {limit}."),
         ),
         why=("All processes and the file cache of the instance count together.", _NO_TRACE),
@@ -99,7 +99,7 @@ MEMORY: tuple[Rule, ...] = (
         title="The Heroku dyno is over its memory quota and swaps (R14)",
         when=(Seen(("heroku_r14",)),),
         confidence=Confidence.CERTAIN,
-        what=("R14 was reported {times} time(s). The dyno still runs, but slowly.",),
+        what=("R14 was reported {often}. The dyno still runs, but slowly.",),
         why=(
             (
                 "Above its quota a dyno uses swap, which makes every request slow. Time-outs (H12) "
@@ -116,7 +116,7 @@ MEMORY: tuple[Rule, ...] = (
         when=(Seen(("memory_error",)),),
         confidence=Confidence.CERTAIN,
         what=(
-            "An allocation failed inside the process ({times} time(s)).",
+            "An allocation failed inside the process ({often}).",
             On("has_place", "It happened at {place}."),
         ),
         why=(

@@ -88,7 +88,7 @@ PLATFORM: tuple[Rule, ...] = (
         title="The health check was refused: nothing listens at its port",
         when=(Seen(("health_refused", "probe_refused")),),
         confidence=Confidence.LIKELY,
-        what=("Connections to the health address were refused ({times} time(s)).",),
+        what=("Connections to the health address were refused ({often}).",),
         why=("The process is down, still starting, or listens on another port or address.",),
         fix=(
             "Look for the crash in the lines of the application before it.",

@@ -164,7 +164,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Seen(("worker_timeout", "abort_trace")), Seen(("sync_worker",))),
         confidence=Confidence.LIKELY,
         what=(
-            "gunicorn killed worker {pid} ({times} time(s)) in the middle of a request.",
+            "gunicorn killed worker {pid} ({often}) in the middle of a request.",
             _BLOCKING,
         ),
         why=(
@@ -194,7 +194,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         what=(
             (
                 "gunicorn heard nothing from worker {pid} for the whole time-out and ended it "
-                "({times} time(s) in this log)."
+                "({often} in this log)."
             ),
             _BLOCKING,
             On(
@@ -272,7 +272,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Seen(("health_failed", "probe_timeout")),),
         confidence=Confidence.LIKELY,
         what=(
-            "The platform's health check was not answered in time ({times} time(s)).",
+            "The platform's health check was not answered in time ({often}).",
             On("exited_143", "Status 143 is SIGTERM: the platform's restart, not a crash."),
             On("exited_137", "Status 137 is the SIGKILL that ends a restart that took too long."),
             _BLOCKING,
@@ -293,7 +293,10 @@ TIMEOUTS: tuple[Rule, ...] = (
             "Make the health endpoint an `async def` that touches nothing.",
             *_OFF_THE_LOOP,
             "Set OMP_NUM_THREADS=1: on half a CPU a thread pool freezes everything else.",
-            On("k8s", "Only then give livenessProbe a timeoutSeconds of 5 and failureThreshold 6."),
+            On(
+                "k8s",
+                "In Kubernetes give livenessProbe a timeoutSeconds of 5; the default is 1.",
+            ),
         ),
         avoid=("Do not switch the health check off: users would meet the same silence.",),
         adds=(Seen(("exited_143",)), _STACKS),
@@ -341,7 +344,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         title="The event loop was stuck, though nobody has killed the worker yet",
         when=(Seen(("loop_blocked",)),),
         confidence=Confidence.LIKELY,
-        what=("A watchdog saw the loop stand still ({times} time(s)).", _BLOCKING),
+        what=("A watchdog saw the loop stand still ({often}).", _BLOCKING),
         why=(
             (
                 "While the loop stands still no request is answered, not even /health. "
