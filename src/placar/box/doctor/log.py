@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from placar.box.doctor.engine import Diagnosis
 from placar.box.doctor.finding import Finding
-from placar.box.doctor.reading import numbered_lines
+from placar.box.doctor.reading import line_blocks
 
 
 def diagnose_log(stream: BinaryIO) -> tuple[list[Finding], int]:
@@ -19,6 +19,7 @@ def diagnose_log(stream: BinaryIO) -> tuple[list[Finding], int]:
     """
     diagnosis = Diagnosis()
     number = 0
-    for number, text in numbered_lines(stream):
-        diagnosis.feed(number, text)
+    for lines in line_blocks(stream):
+        diagnosis.feed(number + 1, lines)
+        number += len(lines)
     return diagnosis.findings(), number

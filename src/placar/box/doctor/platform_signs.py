@@ -75,7 +75,6 @@ RENDER = (
         r'"timedOut(?:Seconds|Reason)":\s*(?:[1-9]|")',
         stack="render",
     ),
-    sign("live", "is live", r"==> Your service is live", stack="render"),
 )
 
 HEROKU = (

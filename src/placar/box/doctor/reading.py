@@ -1,4 +1,4 @@
-"""From bytes to numbered lines of text, whatever wrote them, in constant memory."""
+"""From bytes to lines of text, whatever wrote them, in constant memory."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _MARKS = (
 )
 
 
-def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number, from 1.
+def line_blocks(stream: BinaryIO) -> Iterator[list[str]]:
+    """Yield the lines in blocks, some hundred at once.
 
     UTF-8 with or without a mark, UTF-16, gzip; bytes that are none of it become U+FFFD. Lines end
     with LF, CRLF or CR.
@@ -34,7 +34,7 @@ def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
         LogUnreadable: when the stream fails, or a gzip file is damaged or cut off.
     """
     try:
-        yield from enumerate(_lines(_text_blocks(stream)), start=1)
+        yield from _lines(_text_blocks(stream))
     except (EOFError, zlib.error):
         raise LogUnreadable(
             "The log is a gzip file that is damaged or cut off.",
@@ -97,21 +97,24 @@ def _encoding(head: bytes) -> tuple[str, int]:
     return "utf-8", 0
 
 
-def _lines(blocks: Iterator[str]) -> Iterator[str]:
+def _lines(blocks: Iterator[str]) -> Iterator[list[str]]:
     rest, cut = "", False
     for block in blocks:
-        *whole, rest = (rest + block).replace("\r\n", "\n").split("\n")
-        for line in whole:
-            if not cut:
-                yield from _returns(line[:LONGEST_LINE])
-            cut = False
+        whole = (rest + block).replace("\r\n", "\n").split("\n")
+        rest = whole.pop()
+        if whole and cut:  # the end of a line whose beginning was already given
+            whole, cut = whole[1:], False
         if len(rest) > LONGEST_LINE:
             if not cut:
-                yield rest[:LONGEST_LINE]
+                whole.append(rest[:LONGEST_LINE])
             rest, cut = "", True
+        yield _parted(whole)
     if rest and not cut:
-        yield from _returns(rest[:LONGEST_LINE])
+        yield _parted([rest])
 
 
-def _returns(line: str) -> list[str]:
-    return [part for part in line.split("\r") if part] if "\r" in line else [line]
+def _parted(lines: list[str]) -> list[str]:
+    """Return the lines, parted at lone carriage returns."""
+    if not any("\r" in line for line in lines):
+        return lines
+    return [part for line in lines for part in line.split("\r") if part or not line]

@@ -20,7 +20,7 @@ GUNICORN = (
     sign("dirty_timeout", "DIRTY WORKER", r"DIRTY WORKER TIMEOUT \(pid:(?P<pid>\d+)", loud=True),
     sign(
         "abort",
-        "Worker",
+        "Worker ",
         r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGABRT|code 134|code 6)!"
         r"|with pid \d+ was terminated due to signal 6\b)",
         loud=True,
@@ -33,14 +33,14 @@ GUNICORN = (
     ),
     sign(
         "worker_sigkill",
-        "Worker",
+        "Worker ",
         r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGKILL|code 9)!"
         r"|with pid \d+ was terminated due to signal 9\b)",
         loud=True,
     ),
     sign(
         "worker_segv",
-        "Worker",
+        "Worker ",
         r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGSEGV|SIGBUS|SIGILL|code 13[925]"
         r"|code 11|code 7)!"
         r"|with pid \d+ was terminated due to signal (?:11|7|4)\b)",
@@ -58,8 +58,13 @@ GUNICORN = (
     sign("background", "background tasks", r"Waiting for background tasks to complete"),
     sign(
         "listens_local",
-        "//",
-        r"(?:Listening at: |Uvicorn running on )https?://(?:127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+",
+        "Listening at: ",
+        r"Listening at: https?://(?:127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+",
+    ),
+    sign(
+        "listens_local",
+        "Uvicorn running on",
+        r"Uvicorn running on https?://(?:127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+",
     ),
     sign("in_use", "in use", r"Connection in use: \(", loud=True),
     sign(
@@ -67,7 +72,8 @@ GUNICORN = (
         " already in use",
         r"(?:\[?Errno 98\]?[: ]|OSError: \[Errno 98\]).*already in use",
     ),
-    sign("no_address", "address", r"(?:Invalid address: \(|Can't connect to .*:\d+)", loud=True),
+    sign("no_address", "Invalid address", r"Invalid address: \(", loud=True),
+    sign("no_address", "Can't connect to", r"Can't connect to .*:\d+", loud=True),
     sign(
         "no_address",
         "ssign requested address",
@@ -130,9 +136,9 @@ GUNICORN = (
         r"(?:TypeError: |AppImportError: )?Application object must be callable",
     ),
     sign("orphan", "Parent changed", r"Parent changed, shutting down", loud=False),
-    sign("preload", "gunicorn", r"(?:Running ')?.*\bgunicorn\b.*\s--preload\b", stack="preload"),
+    sign("preload", " --preload", r"(?:Running ')?.*\bgunicorn\b.*\s--preload\b", stack="preload"),
     sign("preload", "preload_app", r"preload_app: True", stack="preload"),
-    sign("timeout_set", "timeout", r"timeout: (?P<seconds>\d+)$"),
+    sign("timeout_set", "timeout: ", r"timeout: (?P<seconds>\d+)$"),
     sign(
         "timeout_set", "--timeout", r"(?:Running ')?.*\bgunicorn\b.*\s--timeout[ =](?P<seconds>\d+)"
     ),

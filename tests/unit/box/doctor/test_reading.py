@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from placar.box.doctor.log import diagnose_log
-from placar.box.doctor.reading import LONGEST_LINE, numbered_lines
+from placar.box.doctor.reading import LONGEST_LINE, line_blocks
 from placar.errors import LogUnreadable
 
 from .conftest import Diagnose
@@ -18,7 +18,7 @@ TIMEOUT = "[2025-11-25 10:02:00 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:9)"
 
 
 def lines_of(raw: bytes) -> list[str]:
-    return [line for _, line in numbered_lines(io.BytesIO(raw))]
+    return [line for lines in line_blocks(io.BytesIO(raw)) for line in lines]
 
 
 @pytest.mark.parametrize(
