@@ -51,6 +51,7 @@ class Watch:
     count: int = 0
     evidence: list[Sighting] = field(default_factory=list)
     last: Sighting | None = None
+    _line: int = 0
     _before: OrderedDict[int | None, Sighting] = field(default_factory=OrderedDict)
 
     @property
@@ -88,6 +89,9 @@ class Watch:
                     self._keep(sighting)
 
     def _keep(self, sighting: Sighting) -> None:
+        if sighting.line == self._line and isinstance(self.clue, Seen):
+            return  # two signs in one line are one event
+        self._line = sighting.line
         self.count += 1
         if len(self.evidence) < _FIRST:
             self.evidence.append(sighting)

@@ -98,7 +98,7 @@ class Diagnosis:
             library = _LIBRARY.search(trace.files)
             if library:
                 fields["library"] = library[1]
-            by_frame = not trace.error or name == "abort_trace"
+            by_frame = not trace.error or trace.aborted
             self._take(
                 Sighting(
                     name,

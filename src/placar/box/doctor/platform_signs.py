@@ -53,9 +53,9 @@ RENDER = (
         "exited_other",
         "xited",
         r"(?:Instance failed: |==> )(?:Application e|E)xited with (?:status"
-        r"|code) (?P<code>[1-9]\d{0,2})\b",
+        r"|code) (?P<code>(?!143\b)[1-9]\d{0,2})\b",
     ),
-    sign("exited_other", '"nonZeroExit"', r'"nonZeroExit":\s*(?P<code>[1-9]\d*)'),
+    sign("exited_other", '"nonZeroExit"', r'"nonZeroExit":\s*(?P<code>(?!143\b)[1-9]\d*)'),
     sign("exited_137", '"nonZeroExit"', r'"nonZeroExit":\s*137\b'),
     sign("exited_134", '"nonZeroExit"', r'"nonZeroExit":\s*134\b'),
     sign("exited_139", '"nonZeroExit"', r'"nonZeroExit":\s*139\b'),

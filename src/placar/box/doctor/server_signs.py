@@ -22,7 +22,7 @@ GUNICORN = (
         "abort",
         "Worker ",
         r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGABRT|code 134|code 6)!"
-        r"|with pid \d+ was terminated due to signal 6\b)",
+        r"|with pid (?P<old_pid>\d+) was terminated due to signal 6\b)",
         loud=True,
     ),
     sign(
@@ -35,7 +35,7 @@ GUNICORN = (
         "worker_sigkill",
         "Worker ",
         r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGKILL|code 9)!"
-        r"|with pid \d+ was terminated due to signal 9\b)",
+        r"|with pid (?P<old_pid>\d+) was terminated due to signal 9\b)",
         loud=True,
     ),
     sign(
@@ -43,7 +43,7 @@ GUNICORN = (
         "Worker ",
         r"Worker (?:\(pid:(?P<pid>\d+)\) was sent (?:SIGSEGV|SIGBUS|SIGILL|code 13[925]"
         r"|code 11|code 7)!"
-        r"|with pid \d+ was terminated due to signal (?:11|7|4)\b)",
+        r"|with pid (?P<old_pid>\d+) was terminated due to signal (?:11|7|4)\b)",
         loud=True,
     ),
     sign("exit_3", "exited with code", r"Worker \(pid:(?P<pid>\d+)\) exited with code 3\b"),

@@ -50,7 +50,7 @@ def sight(kind: Sign, line: Line) -> Sighting | None:
     if found is None or (kind.loud and found[1] in QUIET):
         return None
     fields = {name: value for name, value in found[0].groupdict().items() if value is not None}
-    pid = fields.get("pid", "")
+    pid = fields.get("pid") or fields.get("old_pid", "")
     return Sighting(
         kind.name,
         line.number,

@@ -80,6 +80,15 @@ def test_a_sigkill_just_after_the_time_out_is_no_memory_problem(diagnose: Diagno
     assert "Do not buy memory" in finding.avoid
 
 
+def test_gunicorn_20_1_names_the_signal_by_number(diagnose: Diagnose) -> None:
+    head = "[2025-11-25 10:02:01 +0000] [7] [WARNING]"
+    line = f"{head} Worker with pid 9 was terminated due to signal 9"
+    assert [f.id for f in diagnose(BOOT, TIMEOUT, line)] == ["timeout_called_memory"]
+    (finding,) = diagnose(BOOT, line)
+    assert finding.id == "lone_sigkill"
+    assert "Worker 9 was ended" in finding.what
+
+
 def test_a_sigkill_of_another_worker_still_is(diagnose: Diagnose) -> None:
     found = diagnose(BOOT, TIMEOUT, ABORT, KILL.replace("pid:9", "pid:10"))
     assert {finding.id for finding in found} == {"blocked_loop", "lone_sigkill"}
@@ -129,6 +138,16 @@ def test_a_normal_stop_is_no_cause(diagnose: Diagnose) -> None:
     stop = "[2025-11-25 10:00:00 +0000] [7] [INFO] Handling signal: term"
     term = "[2025-11-25 10:00:01 +0000] [7] [ERROR] Worker (pid:9) was sent SIGTERM!"
     assert diagnose(BOOT, stop, term) == []
+
+
+def test_status_143_alone_is_a_stop(diagnose: Diagnose) -> None:
+    assert diagnose("==> Exited with status 143") == []
+
+
+def test_two_signs_in_one_line_count_once(diagnose: Diagnose) -> None:
+    blas = "OpenBLAS blas_thread_init: pthread_create failed for thread 35 of 48: Resource"
+    (finding,) = diagnose(blas)
+    assert "once" in finding.what
 
 
 def test_a_time_out_while_stopping_is_a_slow_stop(diagnose: Diagnose) -> None:

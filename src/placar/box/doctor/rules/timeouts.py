@@ -164,7 +164,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         when=(Seen(("worker_timeout", "abort_trace")), Seen(("sync_worker",))),
         confidence=Confidence.LIKELY,
         what=(
-            "gunicorn killed worker {pid} ({often}) in the middle of a request.",
+            "gunicorn killed worker {pid} in the middle of a request.",
             _BLOCKING,
         ),
         why=(
@@ -193,7 +193,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         confidence=Confidence.LIKELY,
         what=(
             (
-                "gunicorn heard nothing from worker {pid} for the whole time-out and ended it "
+                "gunicorn heard nothing from worker {pid} for too long and ended it "
                 "({often} in this log)."
             ),
             _BLOCKING,
@@ -301,7 +301,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         avoid=("Do not switch the health check off: users would meet the same silence.",),
         adds=(Seen(("exited_143",)), _STACKS),
         certain_with=("exited_143",),
-        explains=("deploy_timed_out", "container_killed", "crash_loop"),
+        explains=("deploy_timed_out", "container_killed", "crash_loop", "exit_status"),
     ),
     Rule(
         id="graceful_timeout_exceeded",
@@ -338,6 +338,7 @@ TIMEOUTS: tuple[Rule, ...] = (
             "Move long work out of the web worker, so that stopping has nothing to wait for.",
         ),
         avoid=("Do not set --graceful-timeout higher than the platform's patience.",),
+        explains=("container_killed", "app_crashed", "exit_status"),
     ),
     Rule(
         id="loop_stuck",
