@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from placar.box.doctor.signs import sign
 
+_EXITED = (
+    r'(?:"?[Ee]xit ?[Cc]ode"?:\s*CODE\b|.{0,300}(?:\s{2}|: *")Exited \(CODE\)'
+    r"|\S+ exited with code CODE\b)"
+)
 _ROUTER = r"(?:sock=\w+ )?(?:at=(?:error|info|warning) )?code=(?P<code>{code}) desc="
 
 RENDER = (
@@ -107,20 +111,9 @@ CONTAINERS = (
     sign("oom_killed", "OOMKilled", r"(?:\S+\s+)?\d+/\d+\s+OOMKilled\s+\d+", stack="k8s"),
     sign("oom_killed", "OOMKilling", r"(?:\S+\s+){0,3}Warning\s+OOMKilling\b", stack="k8s"),
     sign("oom_killed", "OOMKilled", r"(?:\S+\s+){1,3}OOMKilled\s+\d+ ", stack="k8s"),
-    sign(
-        "exited_137",
-        "137",
-        r'(?:"?[Ee]xit ?[Cc]ode"?:\s*137\b|.*\bExited \(137\)|\S+ exited with code 137\b)',
-    ),
-    sign(
-        "exited_134",
-        "134",
-        r'(?:"?[Ee]xit ?[Cc]ode"?:\s*134\b|.*\bExited \(134\)|\S+ exited with code 134\b)',
-    ),
-    sign(
-        "exited_139",
-        "139",
-        r'(?:"?[Ee]xit ?[Cc]ode"?:\s*139\b|.*\bExited \(139\)|\S+ exited with code 139\b)',
+    *(
+        sign(f"exited_{code}", str(code), _EXITED.replace("CODE", str(code)))
+        for code in (134, 137, 139)
     ),
     sign(
         "probe_timeout",

@@ -14,6 +14,23 @@ _MORE = ("stack", "stacktrace", "stack_trace", "exc_info", "exc_text", "exceptio
 _LEVELS = ("level", "severity", "levelname", "lvl", "log.level")
 _MOST_LINES = 2000
 _DEEPEST = 3
+_OF_PLATFORMS = frozenset(
+    {
+        "ExitCode",
+        "OOMKilled",
+        "State",
+        "apiVersion",
+        "data",
+        "details",
+        "event",
+        "failureReason",
+        "items",
+        "kind",
+        "lastState",
+        "terminated",
+    }
+)
+"""Members of the documents of platforms; an object with none of them is the user's own."""
 
 
 def read_line(number: int, text: str) -> Iterator[Line]:
@@ -52,7 +69,8 @@ def _record(number: int, value: dict[object, object], depth: int, level: str) ->
         yield from _record(number, inner, depth + 1, level)
         return
     if not isinstance(message, str):
-        yield from _document(number, value)
+        if _OF_PLATFORMS & value.keys():
+            yield from _document(number, value)
         return
     level = next((n for k in _LEVELS if (n := level_name(str(value.get(k, ""))))), level)
     parts = message.split("\n")[:_MOST_LINES]

@@ -73,7 +73,8 @@ GUNICORN = (
         r"(?:\[?Errno 98\]?[: ]|OSError: \[Errno 98\]).*already in use",
     ),
     sign("no_address", "Invalid address", r"Invalid address: \(", loud=True),
-    sign("no_address", "Can't connect to", r"Can't connect to .*:\d+", loud=True),
+    sign("no_address", "Can't connect to", r"Can't connect to \(", loud=True),
+    sign("no_permission", "failed: [Errno 13]", r"connection to \(.*\) failed: \[Errno 13\]"),
     sign(
         "no_address",
         "ssign requested address",
@@ -82,7 +83,7 @@ GUNICORN = (
     sign(
         "no_permission",
         "Errno 13",
-        r"(?:\w*Error: )?\[Errno 13\] (?:error while attempting to bind|.*bind)",
+        r"(?:\w*Error: )?\[Errno 13\] (?:error while attempting to bind|.*\bbind\b)",
     ),
     sign(
         "bad_class",
@@ -120,7 +121,14 @@ GUNICORN = (
         r"(?:self\.workers = .*|.*int\()os\.environ(?:\.get\(|\[)\"WEB_CONCURRENCY\"",
     ),
     sign("config_failed", "Failed to read config file", r"Failed to read config file: "),
-    sign("config_failed", "Invalid value for", r"(?:Error: )?Invalid value for [a-z_]+: "),
+    sign(
+        "config_failed",
+        "Invalid value for",
+        r"Invalid value for (?:bind|workers|worker_class|threads|timeout|graceful_timeout|keepalive"
+        r"|max_requests(?:_jitter)?|loglevel|accesslog|errorlog|preload_app|chdir|user|group|umask"
+        r"|worker_tmp_dir|pidfile): ",
+        bare=True,
+    ),
     sign(
         "no_app",
         "Failed to find attribute",
@@ -188,9 +196,26 @@ PYTHON = (
     sign("affinity", "pthread_setaffinity_np", r".{0,200}pthread_setaffinity_np failed"),
     sign("heap", "(): ", _HEAP),
     sign("heap", "corrupt", _HEAP),
-    sign("segv", "egmentation fault", r"(?:Fatal Python error: )?Segmentation fault\b"),
-    sign("aborted", "Aborted", r"(?:Fatal Python error: Aborted|Aborted(?: \(core dumped\))?$)"),
-    sign("shell_killed", "Killed", r"(?:(?:\S+: line \d+: +)?\d* *Killed(?: {2,}.*)?$)"),
+    sign(
+        "segv",
+        "egmentation fault",
+        r"(?:Fatal Python error: Segmentation fault"
+        r"|(?:\S+: line \d+: +)?\d* *Segmentation fault(?: +\(core dumped\).*)?$)",
+        bare=True,
+    ),
+    sign(
+        "aborted",
+        "Aborted",
+        r"(?:Fatal Python error: Aborted"
+        r"|(?:\S+: line \d+: +)?\d* *Aborted(?: +\(core dumped\).*)?$)",
+        bare=True,
+    ),
+    sign(
+        "shell_killed",
+        "Killed",
+        r"(?:(?:\S+: line \d+: +)?\d* *Killed(?: {2,}.*)?$)",
+        bare=True,
+    ),
     sign(
         "disk_full",
         "No space left on device",

@@ -23,6 +23,8 @@ class Sign:
     needle: str
     pattern: re.Pattern[str]
     loud: bool = False
+    bare: bool = False
+    """No level stands before it: a shell or the C library wrote it, not a logger."""
     stack: tuple[str, ...] = ()
     """Words about where we are that such a line gives away, such as ``heroku``."""
 
@@ -39,15 +41,23 @@ class Sighting:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def sign(name: str, needle: str, pattern: str, *, loud: bool = False, stack: str = "") -> Sign:
+def sign(
+    name: str,
+    needle: str,
+    pattern: str,
+    *,
+    loud: bool = False,
+    bare: bool = False,
+    stack: str = "",
+) -> Sign:
     """Write a sign down."""
-    return Sign(name, needle, re.compile(pattern), loud, tuple(stack.split()))
+    return Sign(name, needle, re.compile(pattern), loud, bare, tuple(stack.split()))
 
 
 def sight(kind: Sign, line: Line) -> Sighting | None:
     """Return the sighting when the line is of this kind."""
     found = line.search(kind.pattern) if kind.needle in line.text else None
-    if found is None or (kind.loud and found[1] in QUIET):
+    if found is None or (kind.loud and found[1] in QUIET) or (kind.bare and found[1]):
         return None
     fields = {name: value for name, value in found[0].groupdict().items() if value is not None}
     pid = fields.get("pid") or fields.get("old_pid", "")

@@ -122,7 +122,7 @@ def test_an_exit_code_134_of_the_process_is_another_thing(diagnose: Diagnose) ->
 
 
 def test_what_follows_from_a_cause_is_not_reported_beside_it(diagnose: Diagnose) -> None:
-    event = json.dumps({"reason": {"oomKilled": {"memoryLimit": "512Mi"}}})
+    event = json.dumps({"details": {"oomKilled": {"memoryLimit": "512Mi"}}})
     found = diagnose(KILL, event, "==> Exited with status 137")
     assert [finding.id for finding in found] == ["render_out_of_memory"]
 
@@ -164,6 +164,13 @@ def test_a_time_out_while_stopping_is_a_slow_stop(diagnose: Diagnose) -> None:
         '10.0.0.1 - - "GET /?q=WORKER+TIMEOUT+(pid:9) HTTP/1.1" 200',
         "ticket 5: Killed",
         "the error was MemoryError",
+        "WARNING Killed",
+        "ERROR Aborted",
+        "WARNING Invalid value for age: must be positive",
+        "Invalid value for age: must be positive",
+        '{"cache": "users", "reason": "Evicted"}',
+        "PermissionError: [Errno 13] Permission denied: '/app/bindings'",
+        "a customer wrote that Docker says Exited (137) to her",
     ],
 )
 def test_writing_about_a_cause_is_none(diagnose: Diagnose, line: str) -> None:

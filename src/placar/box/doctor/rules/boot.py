@@ -272,7 +272,7 @@ BOOT: tuple[Rule, ...] = (
             "Start with `exec`, so that stopping the container reaches gunicorn itself.",
         ),
         avoid=("Do not end the old master with kill -9: its workers stay and hold the port.",),
-        explains=_DOWN,
+        explains=("cannot_bind", *_DOWN),
     ),
     Rule(
         id="cannot_bind",
