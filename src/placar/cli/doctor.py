@@ -25,7 +25,7 @@ _INPUT = Path("-")
 def doctor(
     log: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE|-]", help="A deploy log; - for standard input."),
+        typer.Argument(metavar="FILE|-", help="A deploy log; - for standard input."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:

@@ -57,6 +57,7 @@ _LEVELS = {
 }
 _NAMES = {"trace", "debug", "info", "notice", "warning", "error", "critical", "alert", "emerg"}
 _MOST_HEADS = 24
+_LONGEST = 8192
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
@@ -96,7 +97,12 @@ class Line:
 
 
 def parse_line(number: int, text: str, level: str = "") -> Line:
-    """Peel a line's heads; ``level`` is what a surrounding record already said."""
+    """Peel a line's heads; ``level`` is what a surrounding record already said.
+
+    No known message is longer than some hundred characters, and patterns that look ahead take
+    long on a line that was made to keep them busy: the rest is cut off.
+    """
+    text = text[:_LONGEST]
     position, indent = _skip(text, 0)
     starts = [Start(position, level, indent)]
     pid: int | None = None

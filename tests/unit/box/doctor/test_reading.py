@@ -86,3 +86,13 @@ def test_memory_does_not_grow_with_the_log() -> None:
     assert lines == 10_000
     assert "10,000 times" in findings[0].what
     assert peak < 4 * 1024**2
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "part",
+    ["gunicorn --preloa ", "[INFO] ", "Worker (pid:1", "a: ", '{"a":', "code=H12 ", "2025-11-25 "],
+)
+def test_a_line_made_to_be_slow_is_not(diagnose: Diagnose, part: str) -> None:
+    line = part * (LONGEST_LINE // len(part)) + " --preload WORKER TIMEOUT Killed"
+    assert diagnose(*[line] * 3) == []
