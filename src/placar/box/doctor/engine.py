@@ -80,7 +80,7 @@ class Diagnosis:
             self._known.update(kind.stack)
             if sighting.sign in {"aborted", "segv"}:
                 self._fatal = sighting.sign
-            if sighting.sign == "loop_blocked":
+            if sighting.sign in {"loop_blocked", "recorded_block"}:
                 sighting.fields["place"] = place_in(line.text)
             self._take(sighting)
 

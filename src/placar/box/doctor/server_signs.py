@@ -170,6 +170,14 @@ UVICORN = (
     sign("lifespan_failed", "Application startup failed", r"Application startup failed\. Exiting"),
     sign("lifespan_failed", "lifespan startup failed", r"ASGI lifespan startup failed"),
     sign("loop_blocked", "loop_blocked", r"loop_blocked\b"),
+    *(
+        sign(name, "crash", rf"\w*crash\w* cause={cause}\b(?:.* worker=(?P<pid>\d+))?")
+        for name, cause in (
+            ("recorded_block", "(?:blocked_loop|timed_out)"),
+            ("recorded_memory", "out_of_memory"),
+            ("memory_proven", "out_of_memory certain=True"),
+        )
+    ),
 )
 
 PYTHON = (

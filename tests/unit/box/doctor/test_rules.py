@@ -111,6 +111,19 @@ def test_placars_watchdog_names_the_line_in_one_event(diagnose: Diagnose) -> Non
     assert "/app/rules.py:12 in slow" in finding.what
 
 
+def test_placars_own_account_of_a_crash_is_believed(diagnose: Diagnose) -> None:
+    head = "[2025-11-25 10:02:02 +0000] [7] [ERROR] worker_crashed"
+    stack = 'File \\"/app/rules.py\\", line 12 in slow\\nFile \\"/app/main.py\\", line 3 in run'
+    (blocked,) = diagnose(f'{head} cause=blocked_loop certain=True worker=9 stack="{stack}"')
+    assert (blocked.id, blocked.confidence) == ("blocked_loop", Confidence.CERTAIN)
+    assert "from worker 9 " in blocked.what
+    assert "/app/rules.py:12 in slow" in blocked.what
+    (memory,) = diagnose(KILL, f"{head} cause=out_of_memory certain=True worker=9")
+    assert (memory.id, memory.confidence) == ("lone_sigkill", Confidence.CERTAIN)
+    (guess,) = diagnose(KILL, f"{head} cause=out_of_memory certain=False worker=9")
+    assert guess.confidence == Confidence.LIKELY
+
+
 def test_raw_wait_status_134_is_explained(diagnose: Diagnose) -> None:
     (finding,) = diagnose(TIMEOUT, ABORT.replace("SIGABRT", "code 134"))
     assert "raw wait status" in finding.what

@@ -167,7 +167,10 @@ MEMORY: tuple[Rule, ...] = (
         id="lone_sigkill",
         title="A worker was killed by SIGKILL: most likely the box ran out of memory",
         when=(
-            Alone(("worker_sigkill",), ("worker_timeout", "timeout_draining", "timeout_stopping")),
+            Alone(
+                ("worker_sigkill", "recorded_memory"),
+                ("worker_timeout", "timeout_draining", "timeout_stopping"),
+            ),
         ),
         confidence=Confidence.LIKELY,
         what=(
@@ -186,6 +189,7 @@ MEMORY: tuple[Rule, ...] = (
         ),
         avoid=_AVOID,
         adds=(Seen(("exited_137",)),),
+        certain_with=("memory_proven",),
         explains=("connection_closed", "container_killed"),
     ),
     Rule(
@@ -206,7 +210,6 @@ MEMORY: tuple[Rule, ...] = (
         ),
         fix=("Upgrade gunicorn: it then names the signal.", *_LESS),
         avoid=("Do not add workers: each needs the same memory.",),
-        certain_with=(),
     ),
     Rule(
         id="uvicorn_child_died",

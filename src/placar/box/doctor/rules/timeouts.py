@@ -7,7 +7,7 @@ from placar.box.doctor.finding import Confidence
 from placar.box.doctor.rule import On, Rule
 
 _TIMED_OUT = ("worker_timeout", "timeout_draining", "timeout_stopping")
-_STACKS = Seen(("abort_stack", "abort_trace", "loop_blocked"))
+_STACKS = Seen(("abort_stack", "abort_trace", "loop_blocked", "recorded_block"))
 _BLOCKING = On("has_place", "The line that blocked: {place}.")
 _MEASURE = On(
     "no_stack",
@@ -189,7 +189,7 @@ TIMEOUTS: tuple[Rule, ...] = (
     Rule(
         id="blocked_loop",
         title="The event loop was blocked, so gunicorn ended the worker by its time-out",
-        when=(Seen(("worker_timeout",)),),
+        when=(Seen(("worker_timeout", "recorded_block")),),
         confidence=Confidence.LIKELY,
         what=(
             (
@@ -217,7 +217,7 @@ TIMEOUTS: tuple[Rule, ...] = (
         ),
         avoid=(_NOT_LONGER, "Do not add workers to hide it: each costs memory and blocks too."),
         adds=(Seen(("abort", "raw_status")), _STACKS),
-        certain_with=("abort", "abort_stack"),
+        certain_with=("abort", "abort_stack", "recorded_block"),
         explains=("worker_aborted", "process_aborted", "connection_closed", "loop_stuck"),
     ),
     Rule(
