@@ -9,6 +9,7 @@ if find_spec("placar") is None:
 
 from placar.web.gunicorn_conf import (  # the path comes first
     bind,
+    child_exit,
     control_socket_disable,
     graceful_timeout,
     keepalive,
@@ -27,6 +28,7 @@ from placar.web.gunicorn_conf import (  # the path comes first
 
 __all__ = [
     "bind",
+    "child_exit",
     "control_socket_disable",
     "graceful_timeout",
     "keepalive",

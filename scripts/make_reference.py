@@ -20,7 +20,7 @@ from pydantic import AliasChoices  # noqa: E402 - the same
 
 from placar.box.doctor.checks import CHECKS  # noqa: E402 - after the path is set
 from placar.box.doctor.rules import RULES  # noqa: E402
-from placar.errors import PlacarError, TrainingFailed, code_of  # noqa: E402
+from placar.errors import DeploymentUnusable, PlacarError, TrainingFailed, code_of  # noqa: E402
 from placar.settings import Settings  # noqa: E402
 from placar.web.problems import status_of  # noqa: E402
 
@@ -58,6 +58,8 @@ def errors_section() -> str:
         http = f"HTTP {status_of(kind)}. "
         if issubclass(kind, TrainingFailed):
             http = "Stored on the run as why it ended. "
+        elif issubclass(kind, DeploymentUnusable):
+            http = "Met by `placar check URL` only. "
         parts.append(
             f"### {code_of(kind)}\n\n{kind.default_message()} {http}{kind.way_out}".rstrip()
         )

@@ -6,7 +6,10 @@
     ├─ InputError             what a caller sent cannot be used
     │  ├─ MalformedBody          the bytes are not the JSON that was asked for
     │  ├─ UnsupportedBody        a content type, charset or encoding that is not read
+    │  ├─ MalformedRequest       the bytes are not HTTP
+    │  ├─ HeadTooLarge           more bytes of headers than a request may have
     │  ├─ BodyTooLarge           more bytes or rows than one request may hold
+    │  ├─ RequestTooSlow         head or body did not come in time
     │  ├─ InvalidRow             a row does not fit the signature; carries every issue
     │  ├─ InvalidRequest         a parameter or member that cannot be used; carries every issue
     │  └─ LogUnreadable          the log that the doctor was given cannot be read
@@ -22,9 +25,12 @@
     │  └─ KeyNotFound
     ├─ Conflict
     │  ├─ RunAlreadyActive       one run at a time; carries the id of the active one
-    │  └─ IllegalTransition      the thing is not in a state that allows this
+    │  ├─ IllegalTransition      the thing is not in a state that allows this
+    │  └─ FileInTheWay           a file that would be written is there, and is another
     ├─ Unavailable
     │  ├─ NoChampion             nothing has been promoted yet
+    │  ├─ Overloaded             more to do than can be done in good time
+    │  ├─ DeadlineUnmet          it cannot be done before the caller stops waiting
     │  └─ StoreUnavailable       the database cannot be reached
     ├─ PackageError
     │  ├─ PackageDamaged         a file is missing or its hash differs
@@ -39,6 +45,13 @@
     │  ├─ RunKilled              ended by a signal; carries its name
     │  ├─ RunCancelled
     │  └─ RunLost                its process is gone and left no word
+    ├─ DeploymentUnusable     a service that is being checked does not answer as one
+    │  ├─ HostNotFound           its name has no address
+    │  ├─ ConnectionFailed       refused, or no way there
+    │  ├─ TlsFailed              no trusted, encrypted connection
+    │  ├─ AnswerTimedOut         no connection or no answer in time
+    │  ├─ ConnectionDropped      closed before the answer was whole
+    │  └─ AnswerUnreadable       what came is not HTTP, or has no end
     ├─ DiskFull               no room, or no permission, where Placar must write
     └─ ConfigurationError     a setting or option that cannot be used
 
@@ -139,6 +152,24 @@ class UnsupportedBody(InputError):
     """This content type or encoding is not read here."""
 
     way_out = "Send Content-Type: application/json, in UTF-8."
+
+
+class MalformedRequest(InputError):
+    """The request is not HTTP/1.1."""
+
+    way_out = "If this is a TLS client, use https where the certificate is, usually at a proxy."
+
+
+class HeadTooLarge(InputError):
+    """The request's headers are larger than they may be."""
+
+    way_out = "Send what is large in the body."
+
+
+class RequestTooSlow(InputError):
+    """The request did not arrive in time."""
+
+    way_out = "Send it again, over a better connection or in smaller parts."
 
 
 class BodyTooLarge(InputError):
@@ -255,6 +286,12 @@ class IllegalTransition(Conflict):
     """This is not possible in the present state."""
 
 
+class FileInTheWay(Conflict):
+    """A file that would be written is there already."""
+
+    way_out = "Move it away, or replace it with --force."
+
+
 class Unavailable(PlacarError):
     """The service cannot do this just now."""
 
@@ -263,6 +300,18 @@ class NoChampion(Unavailable):
     """No model has been promoted yet, so there is nothing to score with."""
 
     way_out = "Train one: `placar train TABLE --target COLUMN`, or POST /run-pipeline."
+
+
+class Overloaded(Unavailable):
+    """More is asked of the service than it can answer in good time."""
+
+    way_out = "Try again after the seconds in the Retry-After header."
+
+
+class DeadlineUnmet(Unavailable):
+    """The answer would come after the caller stops waiting."""
+
+    way_out = "Wait longer (X-Request-Timeout), send fewer rows, or try again later."
 
 
 class StoreUnavailable(Unavailable):
@@ -339,6 +388,34 @@ class RunLost(TrainingFailed):
     """The run's process is gone and left no word of how it ended."""
 
     way_out = "The machine or container was probably restarted; start the run again."
+
+
+class DeploymentUnusable(PlacarError):
+    """The service that was to be checked does not answer as one."""
+
+
+class HostNotFound(DeploymentUnusable):
+    """The host's name has no address."""
+
+
+class ConnectionFailed(DeploymentUnusable):
+    """No connection could be made."""
+
+
+class TlsFailed(DeploymentUnusable):
+    """No trusted, encrypted connection could be made."""
+
+
+class AnswerTimedOut(DeploymentUnusable):
+    """No answer came in time."""
+
+
+class ConnectionDropped(DeploymentUnusable):
+    """The connection was closed before the answer was whole."""
+
+
+class AnswerUnreadable(DeploymentUnusable):
+    """What came back is not HTTP, or has no end."""
 
 
 class DiskFull(PlacarError):

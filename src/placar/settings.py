@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     memory_limit: Size | None = None
     """Memory of the box in bytes (`512MB`); found from the container when not set."""
 
+    worker_memory: Size | None = None
+    """Memory that a web worker may hold alone before it is replaced; its share of the box when not
+    set."""
+
     run_memory: Size = 256 * 1024**2
     """Memory that one run may use."""
 
@@ -176,6 +180,11 @@ class Settings(BaseSettings):
         """Folder where each worker slot leaves its counters."""
         return self.home / "metrics"
 
+    @property
+    def flight(self) -> Path:
+        """Folder of the flight recorder: what each worker did last, and crashes."""
+        return self.home / "flight"
+
 
 def read_settings(**overrides: object) -> Settings:
     """Read environment and ``placar.toml`` once; ``overrides`` win over both.
@@ -212,6 +221,11 @@ def unknown_variables() -> dict[str, str | None]:
 
 def _setting_name(field: str) -> str:
     return field if field.isupper() else f"PLACAR_{field.upper()}"
+
+
+def shown_key() -> str | None:
+    """Return the caller's API key from the environment, for commands that ask a service."""
+    return os.environ.get(_SHOWN_KEY, "").strip() or None
 
 
 def child_environment() -> dict[str, str]:

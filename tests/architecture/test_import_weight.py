@@ -40,6 +40,7 @@ def imported_with(module: str) -> set[str]:
         "placar.registry.registry",
         "placar.store.database",
         "placar.cli.app",
+        "placar.trial.trial",
     ],
 )
 def test_importing_the_serving_side_brings_no_training_library(module: str) -> None:

@@ -196,3 +196,33 @@ def test_an_orphan_of_a_killed_master_does_not_hold_the_port(start: Start) -> No
     service.process.kill()
     service.process.wait()
     eventually(lambda: all(gone(pid) for pid in workers), 5)
+
+
+RECYCLES = """
+from placar.web import recycling
+from placar.web.gunicorn_conf import *
+
+recycling.YOUNGEST = 0.5
+recycling.APART = 0.1
+"""
+
+
+def test_workers_that_have_grown_are_replaced_without_a_failed_request(
+    start: Start, tmp_path: Path, version: str
+) -> None:
+    """Here every worker has: its share is next to nothing."""
+    configuration = tmp_path / "recycles.py"
+    configuration.write_text(RECYCLES)
+    service = start(
+        *("gunicorn", "-c", str(configuration), "--keep-alive", "1", *COMMAND[1:]),
+        environment={"PLACAR_WORKER_MEMORY": "1MB"},
+    ).ready()
+    first = set(service.workers())
+    load = Load(service)
+    eventually(lambda: first.isdisjoint(service.workers()), 60)
+    answers = load.end()
+    assert len(answers) > 200
+    assert {status for _, status, _ in answers} == {200}
+    assert service.log.count("worker_recycled") >= 2
+    assert "Traceback" not in service.log
+    assert version

@@ -13,12 +13,12 @@ from typing import NoReturn
 
 import pytest
 
+from placar.box.process import identify
 from placar.errors import PackageRefused, RunAlreadyActive, RunLost
 from placar.package.manifest import MODEL_FILE
 from placar.package.run_folder import RunFolder
 from placar.registry.registry import Registry
 from placar.runs import endings
-from placar.runs.process import identify
 from placar.runs.service import RunService
 from placar.store.records import RunRecord
 from placar.store.runs import Claimant, RunStore

@@ -26,6 +26,8 @@ class Tree:
     usage: str = ""
     inactive: str = ""
     """The line of ``memory.stat`` with the file cache that is given back on demand."""
+    kills: str = ""
+    """The file that counts processes which the kernel killed for memory."""
 
 
 MEMORY = (
@@ -36,6 +38,7 @@ MEMORY = (
         limit="memory.max",
         usage="memory.current",
         inactive="inactive_file",
+        kills="memory.events",
     ),
     Tree(
         "cgroup v1",
@@ -44,6 +47,7 @@ MEMORY = (
         limit="memory.limit_in_bytes",
         usage="memory.usage_in_bytes",
         inactive="total_inactive_file",
+        kills="memory.oom_control",
     ),
 )
 CPU = (
@@ -102,6 +106,20 @@ def whole_number(text: str) -> int | None:
         return None
     number = int(text)
     return number if number < UNLIMITED else None
+
+
+def oom_kills(root: Path = Path("/")) -> int:
+    """Return how many processes of our groups the kernel has killed for memory, as far as told.
+
+    Only a difference between two calls says something: each group above ours that can be seen
+    counts as well, because the limit that was reached may be its own.
+    """
+    counts = [
+        read_line(folder / tree.kills, "oom_kill")
+        for tree in MEMORY
+        for folder in folders(root, tree)
+    ]
+    return sum(count for count in counts if count)
 
 
 def _group(root: Path, controller: str) -> tuple[str, ...]:

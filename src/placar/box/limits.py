@@ -68,6 +68,23 @@ def memory_use(root: Path = _ROOT) -> int:
     return max(0, total - _kilobytes(root, "MemAvailable"))
 
 
+def memory_share(setting: int | None = None, *, root: Path = _ROOT) -> float:
+    """Return the share of the box's memory that is in use, 0 where nobody counts it.
+
+    What is in use is known of a control group with a limit, and of the whole machine; a limit
+    that only a setting or a plan names is not compared with either, unless a group is there.
+
+    Args:
+        setting: bytes, when somebody knows the limit better.
+        root: where ``proc`` and ``sys`` are.
+    """
+    group = _tightest(root)
+    machine = _machine_memory(root)
+    if group is not None and group.limit.bytes < machine:
+        return memory_use(root) / min(group.limit.bytes, setting or machine)
+    return 0.0 if setting is not None else memory_use(root) / machine
+
+
 def cpu_quota(root: Path = _ROOT, *, plan_cpu: str | None = None) -> float:
     """Return how many CPUs the box may use at once; 0.5 is a usual answer.
 

@@ -128,8 +128,9 @@ def box_report(
 
 
 def log_report(report: BoxReport) -> None:
-    """Log the report as one event."""
-    _log.info("box_measured", extra=report.as_dict())
+    """Log the report as one event: as a warning when it does not fit, with what to change."""
+    level = logging.INFO if report.fits else logging.WARNING
+    _log.log(level, "box_measured", extra={**report.as_dict(), "verdict": report.verdict})
 
 
 def _some_package(packages: Path) -> Path | None:

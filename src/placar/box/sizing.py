@@ -22,26 +22,32 @@ _SERVING = "placar.web.asgi:app"
 _SOURCE = Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0
 _MB = 1024**2
+_LEAST_FOR_BODIES, _MOST_FOR_BODIES = 8 * _MB, 128 * _MB
 
 
 @dataclass(frozen=True, slots=True)
 class ServingCost:
-    """Bytes that serving takes: ``master`` once, ``worker`` for each web worker."""
+    """Bytes that serving takes: ``master`` once, ``worker`` for each web worker.
+
+    ``master + n * worker`` is the memory of a master and its workers, as their PSS adds up.
+    """
 
     master: int
+    """The master, and what all workers share with it or with each other."""
     worker: int
+    """What a worker shares with nobody."""
     measured: bool = True
     """False where nothing could be measured; then these are what other machines showed."""
 
 
-TYPICAL = ServingCost(master=110 * _MB, worker=25 * _MB, measured=False)
+TYPICAL = ServingCost(master=90 * _MB, worker=20 * _MB, measured=False)
 
 
 def measure_serving(app: str = _SERVING, package: Path | None = None) -> ServingCost:
     """Start the serving side in a process of its own, and return what it costs here.
 
-    A worker's cost is what a fork of the master shares with nobody. Shared pages are counted
-    with the master, once: adding up each process's RSS would count them again and again.
+    A worker's cost is what it shares with nobody. Shared pages are counted with the master, once:
+    adding up each process's RSS would count them again and again.
 
     Args:
         app: what a master imports and a worker starts, as ``module:name``.
@@ -108,6 +114,26 @@ def default_workers(limit: int, run_memory: int) -> int:
     It goes by the typical cost: measuring takes seconds, and a start has none to give away.
     """
     return max(1, workers_that_fit(limit, TYPICAL.master, TYPICAL.worker, run_memory, MOST_WORKERS))
+
+
+def memory_for_bodies(limit: int, workers: int, run_memory: int) -> int:
+    """Return the bytes that each of the web workers may spend on the bodies of its requests.
+
+    It is what the box has left beside its service and a run, in equal shares; never so little that
+    nothing larger than a row could be sent, and never more than is of use.
+
+    >>> memory_for_bodies(4 * 1024**3, 2, 256 * 1024**2) // 1024**2
+    128
+    """
+    left = usable(limit) - TYPICAL.master - workers * TYPICAL.worker - run_memory
+    return max(_LEAST_FOR_BODIES, min(_MOST_FOR_BODIES, left // workers))
+
+
+def share_of_worker(limit: int, workers: int, run_memory: int) -> int:
+    """Return the bytes that each web worker may hold alone, bodies included, beside a run."""
+    left = usable(limit) - TYPICAL.master - run_memory
+    least = 2 * TYPICAL.worker + memory_for_bodies(limit, workers, run_memory)
+    return max(least, left // workers)
 
 
 def _environment(home: str) -> dict[str, str]:

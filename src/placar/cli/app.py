@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from placar import __version__
-from placar.cli import check, demo, doctor, keys, models, runs, score, serve, train
+from placar.cli import check, demo, doctor, init, keys, models, runs, score, serve, train
 from placar.cli.exits import exit_code
 from placar.cli.terminal import complain
 from placar.errors import PlacarError
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("score")(score.score)

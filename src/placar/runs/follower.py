@@ -30,13 +30,14 @@ from typing import Protocol
 
 from msgspec import structs
 
+from placar.box.process import ProcessIdentity, is_alive, machine
 from placar.errors import DiskFull, PlacarError, StoreUnavailable, TrainingFailed
 from placar.package.run_folder import Progress, RunFolder, RunReport
 from placar.runs import endings
 from placar.runs.interrupts import Interrupts
 from placar.runs.launcher import AdoptedChild, Child, Launcher
 from placar.runs.lease import Lease
-from placar.runs.process import ProcessIdentity, find_by_argument, is_alive, machine, oom_kills
+from placar.runs.process import find_by_argument, oom_kills
 from placar.runs.tail import ProgressTail, cut_log, read_end
 from placar.runs.timing import Timing
 from placar.store.records import Ending, Publication, RunRecord

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Protocol
 
 import placar
+from placar.box.process import ProcessIdentity, identify, is_alive
 from placar.errors import DiskFull, TrainingFailed
 from placar.package.run_folder import RunFolder, RunSpec
-from placar.runs.process import ProcessIdentity, identify, is_alive, signal_group
+from placar.runs.process import signal_group
 from placar.settings import child_environment
 
 _SMALL = {

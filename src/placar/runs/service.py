@@ -6,10 +6,12 @@ import logging
 import os
 import secrets
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from placar.box.process import ProcessIdentity, is_alive, machine
 from placar.errors import (
     DiskFull,
     IllegalTransition,
@@ -25,7 +27,7 @@ from placar.runs import endings
 from placar.runs.follower import Follower, OnProgress, Publisher, Tools
 from placar.runs.interrupts import Interrupts
 from placar.runs.launcher import Launcher
-from placar.runs.process import ProcessIdentity, find_by_argument, is_alive, machine
+from placar.runs.process import find_by_argument
 from placar.runs.request import LARGEST_SEED, IdempotencyKey, RunRequest, fill_in
 from placar.runs.tail import MOST_AT_ONCE, ProgressTail, read_text
 from placar.runs.timing import Timing
@@ -68,6 +70,7 @@ class RunService:
         self._machine = machine()
         self._leaving = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._followed: dict[str, None] = {}
         self._tools = Tools(
             runs=self._runs,
             publisher=registry,
@@ -165,7 +168,8 @@ class RunService:
         while run.active and not self._leaving.is_set():
             claimed = self._runs.claim(run_id, self._claimant())
             if claimed is not None:
-                Follower(claimed, self._tools, on_progress, interrupts).follow()
+                with self._following(run_id):
+                    Follower(claimed, self._tools, on_progress, interrupts).follow()
             elif interrupts.count > 1:
                 break  # whoever follows it will end it; this caller waits no longer
             else:
@@ -271,9 +275,23 @@ class RunService:
         for thread in self._threads:
             thread.join(timeout=5.0)
 
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """Ids of the runs that this process follows now."""
+        return tuple(self._followed.copy())
+
+    @contextmanager
+    def _following(self, run_id: str) -> Iterator[None]:
+        self._followed[run_id] = None
+        try:
+            yield
+        finally:
+            self._followed.pop(run_id, None)
+
     def _follow_adopted(self, run: RunRecord) -> None:
         try:
-            Follower(run, self._tools).follow()
+            with self._following(run.id):
+                Follower(run, self._tools).follow()
         except (StoreUnavailable, DiskFull) as error:  # still abandoned, so adopted again
             log.warning("run_left", extra={"run": run.id, "why": error.code})
         except Exception:

@@ -20,7 +20,8 @@ _ANY: msgspec.json.Decoder[object] = msgspec.json.Decoder(object)
 _BATCH = msgspec.json.Decoder(_Batch)
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
-Bytes = bytes | bytearray | memoryview | msgspec.Raw
+Body = bytes | bytearray
+Bytes = Body | memoryview | msgspec.Raw
 Decoded = TypeVar("Decoded")
 
 LARGEST_ROW = 1024**2
@@ -52,7 +53,7 @@ def decode_row(body: Bytes) -> dict[str, object]:
     return row
 
 
-def decode_rows(body: bytes, most: int) -> Sequence[msgspec.Raw]:
+def decode_rows(body: Body, most: int) -> Sequence[msgspec.Raw]:
     """Return the undecoded rows of ``{"rows": [...]}``; each is for ``decode_row``.
 
     Args:
@@ -77,7 +78,7 @@ def decode_rows(body: bytes, most: int) -> Sequence[msgspec.Raw]:
     return rows
 
 
-def refuse_repeated_names(body: bytes) -> None:
+def refuse_repeated_names(body: Body) -> None:
     """Refuse JSON in which an object has a name twice.
 
     Raises:
@@ -98,7 +99,7 @@ def refuse_repeated_names(body: bytes) -> None:
         raise MalformedBody("The body holds a number that is out of range.") from None
 
 
-def _refuse_repeated_rows(body: bytes, length: int) -> None:
+def _refuse_repeated_rows(body: Body, length: int) -> None:
     """Refuse a batch with a second list of rows, of which the decoder sees the last only.
 
     Behind that list of ``length`` bytes there is the closing brace; before it, only its name and

@@ -16,6 +16,9 @@ CALLER = "placar.caller"
 ROUTE = "placar.route"
 """Key of the ASGI scope under which the address's path stands, with its placeholders."""
 
+UNMATCHED = "other"
+"""What stands for the path of a request that no address matched, where requests are counted."""
+
 
 class Address(Route):
     """A route that may ask for an API key."""

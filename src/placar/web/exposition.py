@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from placar.web.metrics import BUCKETS, Meters
+from placar.web.metrics import BUCKETS, Latency, Meters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,10 @@ class Present:
     active_runs: int | None
     """None when the store does not tell."""
     ready: bool
+    crashes: Mapping[str, int]
+    """Ends of workers that nobody had asked for, by cause."""
+    last_crash: float | None
+    """When the last of them was found, in seconds since 1970."""
 
 
 def exposition(meters: Meters, present: Present, accept: str) -> tuple[bytes, str]:
@@ -45,6 +49,8 @@ class _Collected(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
         yield self._latency()
+        yield from self._loop()
+        yield from self._crashes()
         yield from self._gauges()
 
     def _counters(self) -> Iterator[Metric]:
@@ -64,22 +70,54 @@ class _Collected(Collector):
         )
         for pair, count in sorted(meters.warned.items()):
             warnings.add_metric(list(pair), count)
+        shed = CounterMetricFamily(
+            "placar_shed", "What was left out for want of time or memory.", labels=["what"]
+        )
+        for what, count in sorted(meters.shed.items()):
+            shed.add_metric([what], count)
         swaps = CounterMetricFamily(
             "placar_slot_swaps", "Times that a worker swapped its champion.", value=meters.swaps
         )
-        yield from (requests, rows, warnings, swaps)
+        yield from (requests, rows, warnings, shed, swaps)
 
     def _latency(self) -> Metric:
         family = HistogramMetricFamily(
             "placar_request_seconds", "Time from request to answer.", labels=["route"]
         )
         for route, latency in sorted(self._meters.latency.items()):
-            buckets, sofar = [], 0
-            for bound, count in zip((*map(str, BUCKETS), "+Inf"), latency.counts, strict=True):
-                sofar += count
-                buckets.append((bound, sofar))
-            family.add_metric([route], buckets, latency.total)
+            family.add_metric([route], _cumulated(latency), latency.total)
         return family
+
+    def _loop(self) -> Iterator[Metric]:
+        lag = HistogramMetricFamily(
+            "placar_loop_lag_seconds", "Time that the event loop takes to answer its watchdog."
+        )
+        lag.add_metric([], _cumulated(self._meters.lag), self._meters.lag.total)
+        yield lag
+        yield CounterMetricFamily(
+            "placar_loop_blocks",
+            "Times that the loop was blocked for a second or more.",
+            value=self._meters.blocks,
+        )
+        yield CounterMetricFamily(
+            "placar_process_stalls",
+            "Times that a whole worker stood still for a second or more.",
+            value=self._meters.stalls,
+        )
+
+    def _crashes(self) -> Iterator[Metric]:
+        crashes = CounterMetricFamily(
+            "placar_worker_crashes", "Workers that ended unasked.", labels=["cause"]
+        )
+        for cause, count in sorted(self._present.crashes.items()):
+            crashes.add_metric([cause], count)
+        yield crashes
+        last = GaugeMetricFamily(
+            "placar_last_crash_timestamp_seconds", "When the last crash was found."
+        )
+        if self._present.last_crash is not None:
+            last.add_metric([], self._present.last_crash)
+        yield last
 
     def _gauges(self) -> Iterator[Metric]:
         champion = GaugeMetricFamily(
@@ -95,3 +133,12 @@ class _Collected(Collector):
         yield GaugeMetricFamily(
             "placar_ready", "1 when /ready says so.", value=float(self._present.ready)
         )
+
+
+def _cumulated(latency: Latency) -> list[tuple[str, int]]:
+    """Return the buckets as Prometheus wants them: each with all that are smaller."""
+    buckets, sofar = [], 0
+    for bound, count in zip((*map(str, BUCKETS), "+Inf"), latency.counts, strict=True):
+        sofar += count
+        buckets.append((bound, sofar))
+    return buckets

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from placar.errors import ConfigurationError, PlacarError
 from placar.settings import Settings, claim_worker_slot, read_settings
 from placar.web import server
+from placar.web.endings import WorkerEndings
 from placar.web.logs import configure_logs, send_access_log
 from placar.web.memory import unmap_clean_pages
 
@@ -34,6 +35,7 @@ def _settings() -> Settings:
 
 
 _read = _settings()
+_endings = WorkerEndings(_read.flight)
 
 bind = [server.bind_address(_read)]
 workers = server.workers(_read)
@@ -61,11 +63,14 @@ def on_starting(arbiter: Arbiter) -> None:
         server.refuse(error)
     if isinstance(arbiter.app.callable, FastAPI):  # it was preloaded
         arbiter.app.callable.state.placar.inherit(store)
+    server.report_box(_read, arbiter.cfg.workers)
+    server.report_crashes(_read)
     server.import_ahead()
 
 
-def when_ready(arbiter: Arbiter) -> None:  # noqa: ARG001 - gunicorn's shape
+def when_ready(arbiter: Arbiter) -> None:
     """In the master, before the first fork: keep off what workers share, and take no more."""
+    _endings.watch(lambda: list(arbiter.WORKERS))
     gc.collect()
     gc.freeze()
     unmap_clean_pages()
@@ -84,6 +89,14 @@ def post_fork(arbiter: Arbiter, worker: Worker) -> None:  # noqa: ARG001 - gunic
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     claim_worker_slot(worker.slot, worker.ppid)
+
+
+def child_exit(arbiter: Arbiter, worker: Worker) -> None:  # noqa: ARG001 - gunicorn's shape
+    """In the master, after a worker's end: write down and log why, unless it was asked to."""
+    try:
+        _endings.ended(worker.pid, timed_out=worker.aborted)
+    except Exception:
+        logging.getLogger(__name__).exception("ending_not_explained")
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -8,11 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from uvicorn import Server
 
 from placar.errors import StoreUnavailable
 from placar.settings import worker_slot
+from placar.web.attendance import attend, guard_connections
+from placar.web.lookout import Lookout
 from placar.web.memory import keep_memory_lean
-from placar.web.server import ensure_key
+from placar.web.protocol import Guard
+from placar.web.recycling import Leaving, Recycling
+from placar.web.server import ensure_key, share_of_memory
 from placar.web.state import AppState
 from placar.web.stopping import (
     listening_hosts,
@@ -20,9 +25,12 @@ from placar.web.stopping import (
     set_when_stopping,
     stop_on_quit,
 )
-from placar.web.ticker import Ticker
+from placar.web.ticker import Chore, Ticker
 
 _log = logging.getLogger(__name__)
+
+_LOOK_AT_SIZE = 5.0
+"""Seconds; to find out what only this process holds takes the kernel a few milliseconds."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -34,18 +42,25 @@ def lifespan_of(state: AppState) -> Lifespan:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - the framework's shape
         keep_memory_lean()
         server = running_server()
+        guard = Guard(state.admission, state.meters, state.stopping)
         if server is not None:
             stop_on_quit(server)
-        await asyncio.to_thread(_open, state)
-        ticker = Ticker(state)
-        ticker.start()
-        watch = asyncio.create_task(_watch(state))
-        try:
-            yield
-        finally:
-            state.stopping.set()
-            watch.cancel()
-            await asyncio.to_thread(_close, state, ticker)
+            guard_connections(server, guard)
+        async with Lookout(state):
+            await asyncio.to_thread(_open, state)
+            ticker = Ticker(state, *_chores(state, server, guard))
+            ticker.start()
+            tasks = [
+                asyncio.create_task(_watch(state)),
+                asyncio.create_task(attend(server, guard)),
+            ]
+            try:
+                yield
+            finally:
+                state.stopping.set()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.to_thread(_close, state, ticker)
 
     return lifespan
 
@@ -72,8 +87,25 @@ def _close(state: AppState, ticker: Ticker) -> None:
     _log.info("worker_stopped")
 
 
+def _chores(state: AppState, server: Server | None, guard: Guard) -> tuple[Chore, ...]:
+    """Return what only a worker with a master does: who else would start another one?"""
+    if server is None or server.config.callback_notify is None:
+        return ()
+    loop, leaving = asyncio.get_running_loop(), Leaving(server, guard)
+    share = share_of_memory(state.settings)
+    recycling = Recycling(share, state.admission, state.settings.home)
+
+    def recycle() -> None:
+        if recycling.due():
+            asyncio.run_coroutine_threadsafe(leaving.leave(), loop)
+
+    return (Chore(_LOOK_AT_SIZE, recycle),)
+
+
 async def _watch(state: AppState) -> None:
     await set_when_stopping(state.stopping)
+    if state.stopping.is_set():
+        await asyncio.to_thread(state.recorder.write)  # whatever ends us now cut a stop short
     if state.stopping.is_set() and state.opened:
         # Followers give their leases up now, so that the server need not wait for their runs.
         await asyncio.to_thread(state.services.runs.close)

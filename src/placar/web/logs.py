@@ -21,15 +21,18 @@ class EventFormatter(logging.Formatter):
     """Head as gunicorn writes it, the event's name, then its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and the traceback below it when there is one."""
+        """Return the line; below it the field ``stack`` and the traceback, where there are any."""
         moment = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(record.created))
         fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        stack = str(fields.pop("stack", ""))
         request_id = REQUEST_ID.get()
         if request_id:
             fields.setdefault("request_id", request_id)
         parts = [f"[{moment}] [{record.process}] [{record.levelname}] {record.getMessage()}"]
         parts += [f"{name}={_quoted(value)}" for name, value in fields.items()]
         line = " ".join(parts)
+        if stack:
+            line += "\n" + "\n".join(f"  {frame}" for frame in stack.splitlines())
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

@@ -12,6 +12,8 @@ import ctypes
 import re
 from pathlib import Path
 
+from placar.box.cgroup import read_line
+
 _TRIM_THRESHOLD = (-1, 128 * 1024)
 _ARENA_MAX = (-8, 2)
 _DONTNEED = 4
@@ -30,6 +32,13 @@ def keep_memory_lean() -> None:
 def give_memory_back() -> None:
     """Return what is free to the kernel: building a model leaves megabytes. Takes milliseconds."""
     _call("malloc_trim", 0)
+
+
+def private_memory() -> int:
+    """Return the bytes that this process shares with nobody, 0 where the kernel does not tell."""
+    own = Path("/proc/self/smaps_rollup")
+    names = ("Private_Clean", "Private_Dirty")
+    return sum(read_line(own, name) or 0 for name in names) * 1024
 
 
 def unmap_clean_pages() -> None:

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from bisect import bisect_left
 from collections import Counter
 from pathlib import Path
 from threading import Lock
 
 import msgspec
+from starlette.types import Scope
+
+from placar.web.address import ROUTE, UNMATCHED
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +40,21 @@ class Latency(msgspec.Struct):
         """Return one that has seen nothing."""
         return cls([0] * (len(BUCKETS) + 1), 0.0)
 
+    def add(self, seconds: float) -> None:
+        """Count one answer."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.total += seconds
+
+    def merge(self, other: Latency) -> None:
+        """Add what another one has seen, unless its buckets were cut otherwise."""
+        if len(other.counts) == len(self.counts):
+            self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+            self.total += other.total
+
+    def copy(self) -> Latency:
+        """Return what was seen until now."""
+        return Latency(self.counts.copy(), self.total)
+
 
 class Snapshot(msgspec.Struct, kw_only=True):
     """The numbers of one slot, as its file holds them."""
@@ -48,7 +67,12 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Model, version, ``scored`` or ``rejected``, count."""
     warnings: list[tuple[str, str, int]] = []
     """Model, code, count."""
+    shed: list[tuple[str, int]] = []
+    """What, count."""
     swaps: int = 0
+    lag: Latency = msgspec.field(default_factory=Latency.empty)
+    blocks: int = 0
+    stalls: int = 0
 
 
 class Meters:
@@ -60,7 +84,15 @@ class Meters:
         self.latency: dict[str, Latency] = {}
         self.rows_seen: Counter[tuple[str, str, str]] = Counter()
         self.warned: Counter[tuple[str, str]] = Counter()
+        self.shed: Counter[str] = Counter()
+        """What was not done for want of time or memory: ``row``, ``batch`` or ``reasons``."""
         self.swaps = 0
+        self.answering: dict[int, tuple[float, Scope]] = {}
+        """Requests in flight, by the identity of their scope, with when they came."""
+        self.lag = Latency.empty()
+        """Of the event loop, as its watchdog sees it."""
+        self.blocks = 0
+        self.stalls = 0
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer."""
@@ -68,8 +100,7 @@ class Meters:
         latency = self.latency.get(route)
         if latency is None:
             latency = self.latency[route] = Latency.empty()
-        latency.counts[bisect_left(BUCKETS, seconds)] += 1
-        latency.total += seconds
+        latency.add(seconds)
 
     def rows(self, model: str, version: str, *, scored: int = 0, rejected: int = 0) -> None:
         """Count rows that were scored or rejected."""
@@ -82,18 +113,38 @@ class Meters:
         """Count a warning that came with an answer."""
         self.warned[model, code] += count
 
+    def in_flight(self) -> tuple[dict[str, int], float]:
+        """Return how many requests are being answered, by route, and the oldest one's age."""
+        answering = self.answering.copy().values()
+        routes = Counter(scope.get(ROUTE, UNMATCHED) for _, scope in answering)
+        oldest = min((began for began, _ in answering), default=None)
+        return dict(routes), 0.0 if oldest is None else time.perf_counter() - oldest
+
+    def loop_answered(self, lag: float) -> None:
+        """Count how many seconds the event loop took to answer its watchdog."""
+        self.lag.add(lag)
+
+    def loop_blocked(self) -> None:
+        """Count a time in which the loop was blocked."""
+        self.blocks += 1
+
+    def process_stalled(self) -> None:
+        """Count a time in which the whole worker stood still."""
+        self.stalls += 1
+
     def snapshot(self) -> Snapshot:
         """Return the numbers of this moment."""
         # Copying a dictionary is one step for other threads; iterating over it is not.
         return Snapshot(
             requests=[(*key, count) for key, count in self.requests.copy().items()],
-            latency={
-                route: Latency(latency.counts.copy(), latency.total)
-                for route, latency in self.latency.copy().items()
-            },
+            latency={route: latency.copy() for route, latency in self.latency.copy().items()},
             rows=[(*key, count) for key, count in self.rows_seen.copy().items()],
             warnings=[(*key, count) for key, count in self.warned.copy().items()],
+            shed=list(self.shed.copy().items()),
             swaps=self.swaps,
+            lag=self.lag.copy(),
+            blocks=self.blocks,
+            stalls=self.stalls,
         )
 
     def add(self, other: Snapshot) -> None:
@@ -101,15 +152,17 @@ class Meters:
         for route, method, status, count in other.requests:
             self.requests[route, method, status] += count
         for route, latency in other.latency.items():
-            own = self.latency.setdefault(route, Latency.empty())
-            if len(latency.counts) == len(own.counts):
-                own.counts = [a + b for a, b in zip(own.counts, latency.counts, strict=True)]
-                own.total += latency.total
+            self.latency.setdefault(route, Latency.empty()).merge(latency)
         for model, version, outcome, count in other.rows:
             self.rows_seen[model, version, outcome] += count
         for model, code, count in other.warnings:
             self.warned[model, code] += count
+        for what, count in other.shed:
+            self.shed[what] += count
         self.swaps += other.swaps
+        self.lag.merge(other.lag)
+        self.blocks += other.blocks
+        self.stalls += other.stalls
 
 
 class MeterFiles:

@@ -9,7 +9,7 @@ import time
 
 from starlette.types import Message, Receive, Scope, Send
 
-from placar.web.address import ROUTE
+from placar.web.address import ROUTE, UNMATCHED
 from placar.web.logs import ACCESS, REQUEST_ID
 from placar.web.metrics import Meters
 from placar.web.wire import App, header
@@ -26,7 +26,6 @@ _UNLESS_SET = (
     (b"content-security-policy", STRICT_POLICY),
     (b"cache-control", b"no-store"),
 )
-_UNMATCHED = "other"
 
 
 class RequestIds:
@@ -99,10 +98,14 @@ class Observed:
                 self._record(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, watched)
+        self._meters.answering[id(scope)] = (began, scope)
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            del self._meters.answering[id(scope)]
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get(ROUTE, _UNMATCHED)
+        route = scope.get(ROUTE, UNMATCHED)
         self._meters.request(route, scope["method"], status, seconds)
         if _access.isEnabledFor(logging.INFO):
             fields = {

@@ -12,6 +12,7 @@ from placar import __version__
 from placar.runs.request import RunRequest
 from placar.scoring.scorer import Scorer
 from placar.web.address import Address
+from placar.web.admission import LONGEST_DEADLINE, SHED
 from placar.web.operations import OPERATIONS, PARTS, Operation, Parameter, Row, Rows, TextParameter
 from placar.web.schemas import Json, prediction_example, row_schema, telling_row
 from placar.web.wire import WireIssue
@@ -68,6 +69,23 @@ def openapi_document(addresses: Iterable[Address], champion: Scorer | None) -> J
     }
 
 
+_DEADLINE: Json = {
+    "name": "X-Request-Timeout",
+    "in": "header",
+    "required": False,
+    "description": "Seconds that the caller waits. What cannot be done in time is not begun.",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_DEADLINE},
+}
+_SHED: Json = {
+    "description": "What was left out because the service is under pressure.",
+    "schema": {"const": "reasons"},
+}
+_RETRY_AFTER: Json = {
+    "description": "Seconds after which to try again.",
+    "schema": {"type": "integer", "minimum": 1},
+}
+
+
 def _operation(address: Address, operation: Operation, champion: Scorer | None) -> Json:
     described: Json = {
         "operationId": _identifier(address),
@@ -78,6 +96,7 @@ def _operation(address: Address, operation: Operation, champion: Scorer | None) 
     parameters = [
         *(_path_parameter(name) for name in _PLACEHOLDER.findall(address.path)),
         *(_query_parameter(parameter) for parameter in operation.parameters),
+        *([_DEADLINE] if operation.scores else []),
     ]
     if parameters:
         described["parameters"] = parameters
@@ -106,14 +125,19 @@ def _responses(address: Address, operation: Operation, champion: Scorer | None) 
             good["content"] = {operation.answer: {}}
     else:
         good["content"] = {"application/json": _content(operation.answer, address, champion)}
+    if operation.scores:
+        good["headers"] = {SHED.decode(): _SHED}
     refusals = set(operation.refusals) | ({401, 403} if address.needs else set())
     responses: Json = {str(operation.status): good}
     for status in sorted(refusals):
         schema = {"schema": {"$ref": _REFERENCE.format(name="Problem")}}
-        responses[str(status)] = {
+        bad: Json = {
             "description": HTTPStatus(status).phrase,
             "content": {"application/problem+json": schema},
         }
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            bad["headers"] = {"Retry-After": _RETRY_AFTER}
+        responses[str(status)] = bad
     return responses
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from placar.box.flight.record import Crash
 from placar.runs.request import RunRequest
 from placar.web.routes.batch import RejectedRow, RowPrediction
 from placar.web.routes.predict import MOST_REASONS, Prediction
@@ -64,6 +65,8 @@ class Readiness(msgspec.Struct):
     model: str
     version: str
     notes: tuple[str, ...]
+    last_crash: Crash | None = None
+    """The last end of a worker that nobody had asked for; only for keys with the scope `read`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +101,17 @@ class Operation:
     parameters: tuple[Parameter | TextParameter, ...] = ()
     refusals: tuple[int, ...] = field(default=())
     """Statuses of problems, beside 401 and 403 where a key is needed."""
+    scores: bool = False
+    """It takes a deadline, and may leave reasons out under pressure."""
 
 
 PARTS = (RowPrediction, RejectedRow)
 """Structs that answers refer to only by name."""
 
 _REASONS = Parameter("reasons", 0, MOST_REASONS, "How many reasons to give for each score.")
-_SCORING = (400, 404, 409, 413, 415, 422, 503)
-_ROW = (Prediction, 200, Row, (_REASONS,), _SCORING)
-_ROWS = (BatchPrediction, 200, Rows, (_REASONS,), _SCORING)
+_SCORING = (400, 404, 408, 409, 413, 415, 422, 503)
+_ROW = (Prediction, 200, Row, (_REASONS,), _SCORING, True)
+_ROWS = (BatchPrediction, 200, Rows, (_REASONS,), _SCORING, True)
 _LOOKING = (404, 503)
 
 OPERATIONS: dict[tuple[str, str], Operation] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -21,16 +22,19 @@ from placar.errors import (
     ConfigurationError,
     Conflict,
     DiskFull,
+    HeadTooLarge,
     InputError,
     InvalidRequest,
     InvalidRow,
     Issue,
     MalformedBody,
+    MalformedRequest,
     NotAllowed,
     NotAuthenticated,
     NotFound,
     PackageError,
     PlacarError,
+    RequestTooSlow,
     RouteNotFound,
     TrainingFailed,
     Unavailable,
@@ -42,14 +46,17 @@ _log = logging.getLogger(__name__)
 
 STATUS: dict[type[PlacarError], int] = {
     MalformedBody: 400,
+    MalformedRequest: 400,
     NotAuthenticated: 401,
     NotAllowed: 403,
     AccessError: 403,
     NotFound: 404,
+    RequestTooSlow: 408,
     Conflict: 409,
     PackageError: 409,  # the version that was named is not in a state that can be used
     BodyTooLarge: 413,
     UnsupportedBody: 415,
+    HeadTooLarge: 431,
     InputError: 422,
     TrainingFailed: 422,
     ConfigurationError: 422,  # the request relies on a setting that is not there
@@ -119,6 +126,23 @@ async def send_problem(scope: Scope, send: Send, error: Exception) -> None:
     await send_json(send, encode_json(document), status, _PROBLEM, pairs)
 
 
+def raw_problem(error: PlacarError, extra: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """Return a whole HTTP/1.1 answer, for requests that never reach the application."""
+    status = HTTPStatus(status_of(type(error)) or _SERVER_ERROR)
+    body = encode_json(_known(error, status)) + b"\n"
+    headers = [
+        (b"content-type", _PROBLEM),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *((name.lower().encode(), value.encode()) for name, value in _headers_of(error).items()),
+        *extra,
+    ]
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join([*lines, b"", body])
+
+
 def problem(scope: Scope, error: Exception) -> tuple[int, dict[str, object], dict[str, str]]:
     """Return an error's status, problem document and headers."""
     headers: dict[str, str] = {}
@@ -174,7 +198,7 @@ def _headers_of(error: PlacarError) -> dict[str, str]:
     if isinstance(error, NotAuthenticated):
         return {"WWW-Authenticate": 'Bearer realm="placar"'}
     if isinstance(error, Unavailable):
-        return {"Retry-After": str(RETRY_AFTER)}
+        return {"Retry-After": str(error.fields.get("retry_after") or RETRY_AFTER)}
     return {}
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,8 +17,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from placar.box.limits import memory_limit
-from placar.box.sizing import default_workers
+from placar.box.cpu_share import SAFE
+from placar.box.flight.crashes import CrashFolder
+from placar.box.limits import cpu_quota, memory_limit, memory_use
+from placar.box.report import box_report, log_report
+from placar.box.sizing import TYPICAL, default_workers, memory_for_bodies, share_of_worker
 from placar.errors import ConfigurationError, PlacarError
 from placar.settings import Settings, unknown_variables
 from placar.store.database import Store
@@ -148,6 +153,49 @@ def workers(settings: Settings) -> int:
         return settings.workers
     limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
     return default_workers(limit.bytes, settings.run_memory)
+
+
+def report_box(settings: Settings, workers: int) -> None:
+    """Log what the box has and what serving takes of it, by what is known without measuring.
+
+    Args:
+        settings: what was set.
+        workers: how many web workers there will be, whoever decided so.
+    """
+    chosen = settings.model_copy(update={"workers": workers})
+    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    cpus = cpu_quota(plan_cpu=settings.plan_cpu)
+    log_report(box_report(chosen, limit, TYPICAL, in_use=memory_use(), cpus=cpus))
+
+
+def report_crashes(settings: Settings) -> None:
+    """Find what an earlier service left behind, and log its last crash once. For a master."""
+    crashes = CrashFolder(settings.flight)
+    try:
+        crashes.recover()
+        crashes.tell()
+    except OSError as error:
+        _log.warning("flight_not_recorded", extra={"error": error.strerror})
+
+
+def room_for_bodies(settings: Settings) -> int:
+    """Return the bytes that the requests of one worker may hold together."""
+    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    return memory_for_bodies(limit.bytes, workers(settings), settings.run_memory)
+
+
+def share_of_memory(settings: Settings) -> int:
+    """Return the bytes that one worker may hold alone before it is replaced."""
+    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    share = share_of_worker(limit.bytes, workers(settings), settings.run_memory)
+    return settings.worker_memory or share
+
+
+def cpus_for_rows(settings: Settings) -> float:
+    """Return the CPUs that one worker may use on average, without end where there is no quota."""
+    quota = cpu_quota(plan_cpu=settings.plan_cpu)
+    usable = len(os.sched_getaffinity(0))
+    return SAFE * quota / workers(settings) if quota < usable else math.inf
 
 
 def worker_folder() -> str | None:

@@ -8,15 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import ParamSpec, TypeVar
 
+from placar.box.cpu_share import CpuShare
+from placar.box.flight.record import Activity
+from placar.box.flight.recorder import FlightRecorder
 from placar.errors import StoreUnavailable
 from placar.scoring.slot import Slot
 from placar.settings import Settings, worker_slot
 from placar.store.database import Store
+from placar.web.admission import Admission
 from placar.web.auth import KeyRing
 from placar.web.champion import ChampionKeeper
 from placar.web.metrics import MeterFiles, Meters
 from placar.web.readiness import Readiness
-from placar.web.server import admin_key
+from placar.web.server import admin_key, cpus_for_rows, room_for_bodies
 from placar.web.services import Services
 from placar.web.shelf import Shelf
 
@@ -25,6 +29,10 @@ T = TypeVar("T")
 
 COMPUTING_THREADS = 2
 """For batches and large rows. More would only queue for the processor."""
+
+
+_UNMEASURED_ROOM = 256 * 1024**2
+"""Bytes for bodies until ``start`` has looked at the box."""
 
 
 class AppState:
@@ -36,12 +44,14 @@ class AppState:
         self.slot = Slot()
         self.keys = KeyRing(admin_key(settings))
         self.meters = Meters()
+        self.admission = Admission(_UNMEASURED_ROOM, self.meters)
         self.readiness = Readiness(self.slot)
         self.keeper = ChampionKeeper(settings.model, self.slot, self.meters, self.readiness)
         self.shelf = Shelf(self.slot, self.keeper)
         self.stopping = Event()
         """Set when the server begins to stop, before it waits for what still runs."""
         self.files = MeterFiles(settings.metrics, 0, self.meters)
+        self.recorder = FlightRecorder(settings.flight, self.activity)
         self._inherited: Store | None = None
         self._services: Services | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -91,6 +101,8 @@ class AppState:
         """Make the thread pool, and go on counting where this slot's last worker stopped."""
         self.files = MeterFiles(self.settings.metrics, worker_slot() or 0, self.meters)
         self.files.resume()
+        self.admission.bodies.room = room_for_bodies(self.settings)
+        self.admission.rows.cpu = CpuShare(cpus_for_rows(self.settings))
         self._pool = ThreadPoolExecutor(COMPUTING_THREADS, thread_name_prefix="placar-compute")
 
     def close(self) -> None:
@@ -101,6 +113,18 @@ class AppState:
         if self._services is not None:
             self._services.close()
             self._services = None
+
+    def activity(self) -> Activity:
+        """Return what this worker is busy with. For any thread; takes microseconds."""
+        requests, oldest = self.meters.in_flight()
+        champion = self.slot.current
+        return Activity(
+            requests=requests,
+            oldest_request=round(oldest, 3),
+            runs=self._services.runs.followed if self._services is not None else (),
+            champion=f"{champion.model} {champion.version}" if champion is not None else "",
+            stopping=self.stopping.is_set(),
+        )
 
     async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run CPU work in the worker's pool, so that the loop stays free."""

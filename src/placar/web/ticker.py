@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from placar.box.limits import memory_share
 from placar.errors import DiskFull, StoreUnavailable
 from placar.settings import worker_master
 from placar.web.state import AppState
@@ -32,8 +33,13 @@ class Chore:
 class Ticker:
     """Does the chores in turn, in one daemon thread, until it is stopped."""
 
-    def __init__(self, state: AppState) -> None:
-        """Prepare; nothing runs yet."""
+    def __init__(self, state: AppState, *more: Chore) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            state: the worker's.
+            more: chores beside those that every worker has.
+        """
         self._state = state
         self._master = worker_master()
         self._over = threading.Event()
@@ -44,6 +50,8 @@ class Ticker:
             Chore(1.0, state.files.flush),
             Chore(2.0, self._with_store(self._adopt_runs)),
             Chore(1.0, self._leave_with_the_master),
+            Chore(0.5, self._look_at_the_box),
+            *more,
         )
 
     def start(self) -> None:
@@ -88,6 +96,9 @@ class Ticker:
         if self._master is not None and os.getppid() != self._master:
             _log.error("master_is_gone")
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _look_at_the_box(self) -> None:
+        self._state.admission.box_use = memory_share(self._state.settings.memory_limit)
 
     def _follow_champion(self) -> None:
         self._state.keeper.refresh(self._state.services)

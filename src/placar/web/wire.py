@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from placar.errors import BodyTooLarge, InvalidRequest, Issue, MalformedBody, UnsupportedBody
-from placar.signature.body import refuse_repeated_names
+from placar.signature.body import Body, refuse_repeated_names
+from placar.web.bodies import Hold
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 T = TypeVar("T")
@@ -88,37 +89,65 @@ def _check_content_type(value: bytes) -> None:
             raise UnsupportedBody("The charset is not UTF-8.")
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limit: int, hold: Hold) -> Body:
     """Return the whole body, or stop at its limit.
+
+    Args:
+        scope: the request's.
+        receive: the same.
+        limit: bytes that it may have.
+        hold: takes the memory of a body that does not come in one piece.
 
     Raises:
         BodyTooLarge: it is, or says it is, longer than ``limit`` bytes.
+        Overloaded: there is no memory for it just now.
         ClientDisconnect: the client went away.
     """
     declared = header(scope["headers"], b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit:
+    length = int(declared) if declared is not None and declared.isdigit() else None
+    if length is not None and length > limit:
         raise _too_large(limit)
     message = await receive()
-    body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
         if len(body) > limit:
             raise _too_large(limit)
         return body
-    return await _read_on(message, receive, limit)
+    if length is not None:
+        return await _read_declared(message, receive, length, hold)
+    return await _read_on(message, receive, limit, hold)
 
 
-async def _read_on(message: Mapping[str, object], receive: Receive, limit: int) -> bytes:
-    chunks: list[bytes] = []
+async def _read_declared(
+    message: Mapping[str, Any], receive: Receive, length: int, hold: Hold
+) -> bytearray:
+    """Read into one place: pieces that are joined in the end take their memory twice."""
+    hold.grow(length)
+    body = bytearray(length)
     size = 0
     while message["type"] == "http.request":
-        chunk = message.get("body", b"")
-        if isinstance(chunk, bytes):
-            chunks.append(chunk)
-            size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
+        piece = message.get("body", b"")
+        body[size : size + len(piece)] = piece
+        size += len(piece)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return body
+        message = await receive()
+    raise ClientDisconnect
+
+
+async def _read_on(
+    message: Mapping[str, Any], receive: Receive, limit: int, hold: Hold
+) -> bytearray:
+    body = bytearray()
+    while message["type"] == "http.request":
+        piece = message.get("body", b"")
+        if len(body) + len(piece) > limit:
+            raise _too_large(limit)
+        # Twice, for a growing body is moved now and then.
+        hold.grow(2 * len(piece))
+        body += piece
+        if not message.get("more_body", False):
+            return body
         message = await receive()
     raise ClientDisconnect
 
@@ -179,7 +208,7 @@ def bad_parameter(
     )
 
 
-def decode(body: bytes, kind: type[T]) -> T:
+def decode(body: Body, kind: type[T]) -> T:
     """Return a JSON body as a struct; an empty body is the struct's defaults.
 
     Raises:

@@ -55,6 +55,12 @@ def test_the_cost_is_measured_with_a_model_loaded(tmp_path: Path) -> None:
     assert 2 * MB < cost.worker < 100 * MB
 
 
+def test_the_typical_cost_is_about_what_is_measured() -> None:
+    cost = measure_serving()
+    two = cost.master + 2 * cost.worker
+    assert two == pytest.approx(TYPICAL.master + 2 * TYPICAL.worker, rel=0.35)
+
+
 @pytest.mark.parametrize("error", [OSError("no processes"), subprocess.TimeoutExpired("x", 1.0)])
 def test_where_nothing_can_be_measured_the_typical_cost_counts(
     monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -11,15 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from placar.runs.process import (
-    ProcessIdentity,
-    find_by_argument,
-    identify,
-    is_alive,
-    machine,
-    oom_kills,
-    signal_group,
-)
+from placar.box.process import ProcessIdentity, identify, is_alive, machine
+from placar.runs.process import find_by_argument, oom_kills, signal_group
 from run_scenes import eventually, gone
 
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]
@@ -89,7 +82,7 @@ def test_a_machine_has_one_name() -> None:
 def test_a_machine_without_proc_has_a_name_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("placar.runs.process._PROC", tmp_path)
+    monkeypatch.setattr("placar.box.process._PROC", tmp_path)
     assert machine()
     assert identify(1) is None
 

@@ -41,7 +41,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
 
 def arbiter(*addresses: object, app: object = None) -> SimpleNamespace:
     return SimpleNamespace(
-        cfg=SimpleNamespace(address=list(addresses), loglevel="debug"),
+        cfg=SimpleNamespace(address=list(addresses), loglevel="debug", workers=2),
         app=SimpleNamespace(callable=app),
         WORKERS={},
     )

@@ -44,6 +44,14 @@ def test_the_request_is_named_while_it_is_answered() -> None:
     assert line().endswith("event_name")
 
 
+def test_a_stack_stands_below_its_line() -> None:
+    text = line(seconds=2, stack="in a\nin b")
+    head, *below = text.splitlines()
+    assert head.endswith("event_name seconds=2")
+    assert below == ["  in a", "  in b"]
+    assert line(stack="").endswith("event_name")
+
+
 def test_a_traceback_follows() -> None:
     text = ""
     try:

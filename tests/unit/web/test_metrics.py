@@ -128,9 +128,10 @@ def test_odd_methods_do_not_multiply_the_series() -> None:
 
 def test_buckets_count_up() -> None:
     meters = Meters()
+    present = Present(champion=None, active_runs=0, ready=False, crashes={}, last_crash=None)
     for seconds in (0.0001, BUCKETS[0], 0.02, 50.0):
         meters.request("/a", "GET", 200, seconds)
-    content, _ = exposition(meters, Present(champion=None, active_runs=0, ready=False), "")
+    content, _ = exposition(meters, present, "")
     found = samples(content.decode())
     bounds = ["0.001", "0.01", "0.025", "10.0", "+Inf"]
     counts = [found["placar_request_seconds_bucket", *sorted([b, "/a"])] for b in bounds]

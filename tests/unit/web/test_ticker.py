@@ -38,7 +38,8 @@ async def test_keys_made_elsewhere_open_and_metrics_are_kept(service: Service) -
     eventually(lambda: any(key.id != "admin" for key in state.keys._known), 5)
     assert state.keys.admit([(b"x-api-key", secret)], "score")
     await service.client.get("/health")
-    eventually(lambda: b"/health" in (state.settings.metrics / "slot-0.json").read_bytes(), 5)
+    kept = state.settings.metrics / "slot-0.json"
+    eventually(lambda: kept.exists() and b"/health" in kept.read_bytes(), 5)
 
 
 @pytest.mark.anyio

@@ -1,14 +1,15 @@
 """Scoring many rows of one JSON body, in slices on the worker's pool, so that the loop stays free.
 
-Good rows are scored; a bad row is reported in its place. Nothing of a batch is larger than the
-slice that is worked on, but for the body and the answer themselves.
+Good rows are scored; a bad row is reported in its place. Each slice's answers are sent when they
+are there: beside the body, nothing of a batch is larger than the slice that is worked on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -19,7 +20,9 @@ from starlette.types import Receive, Scope, Send
 from placar.errors import BodyTooLarge, InputError, InvalidRow, Issue, MalformedBody
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
-from placar.signature.body import decode_row, decode_rows
+from placar.signature.body import decode_row
+from placar.signature.rows import RowBatch, Rows, read_rows
+from placar.web.admission import SHED, deadline_of
 from placar.web.ids import new_prediction_id
 from placar.web.routes.predict import scorer_for, wanted_reasons
 from placar.web.state import AppState
@@ -64,7 +67,7 @@ class _Task:
     """What one visit to the pool is for."""
 
     scorer: Scorer
-    rows: Sequence[msgspec.Raw]
+    rows: Rows
     start: int
     """Position of the first row in its batch."""
     reasons: int
@@ -84,6 +87,89 @@ class _Slice:
     warnings: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What a request asks for."""
+
+    scorer: Scorer
+    rows: RowBatch
+    reasons: int
+    deadline: float | None
+
+    def expired(self) -> bool:
+        """Tell whether the caller has stopped waiting."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def tasks(self, answer: _Answer) -> Iterator[_Task]:
+        """Return the batch in slices, each made when the one before it has been answered."""
+        step = _rows_per_visit(self.scorer, self.reasons)
+        for start, rows in self.rows.slices(step):
+            issues = _MOST_ISSUES - answer.issues
+            yield _Task(self.scorer, rows, start, self.reasons, issues)
+
+
+class _Answer:
+    """The answer, sent slice by slice; the connection's own pace holds back who is too fast."""
+
+    def __init__(self, send: Send, *, whole: bool, shed: bool) -> None:
+        """Begin with nothing sent.
+
+        Args:
+            send: the request's.
+            whole: keep everything until the end, for HTTP/1.0, which knows no chunks.
+            shed: reasons were asked for, and are left out.
+        """
+        self._send = send
+        self._whole: list[bytes] | None = [] if whole else None
+        self._shed = shed
+        self._begun = False
+        self.issues = 0
+        """Told in full so far."""
+        self._scored = 0
+        self._rejected = 0
+        self._warnings: Counter[str] = Counter()
+
+    async def add(self, done: _Slice) -> None:
+        """Send a slice's entries."""
+        self.issues += done.issues
+        self._scored += done.scored
+        self._rejected += done.rejected
+        self._warnings.update(done.warnings)
+        await self._put((b"," if self._begun else b'{"predictions":[') + done.text)
+
+    async def end(self, scorer: Scorer) -> None:
+        """Send what follows the entries."""
+        tail = {
+            "model": scorer.model,
+            "version": scorer.version,
+            "scored": self._scored,
+            "rejected": self._rejected,
+            "warnings": dict(sorted(self._warnings.items())),
+        }
+        begin = b"" if self._begun else b'{"predictions":['
+        await self._put(begin + b"]," + encode_json(tail)[1:] + b"\n")
+        if self._whole is not None:
+            await self._start((b"content-length", str(sum(map(len, self._whole))).encode()))
+            for part in self._whole:
+                await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _put(self, part: bytes) -> None:
+        if self._whole is not None:
+            self._whole.append(part)
+        else:
+            if not self._begun:
+                await self._start()
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        self._begun = True
+
+    async def _start(self, *more: tuple[bytes, bytes]) -> None:
+        headers = [(b"content-type", b"application/json"), *more]
+        if self._shed:
+            headers.append((SHED, b"reasons"))
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
 class PredictBatch:
     """``POST /predict/batch``."""
 
@@ -95,33 +181,46 @@ class PredictBatch:
         """Score the rows in the body, all with the same version."""
         require_json(scope["headers"])
         reasons = wanted_reasons(scope)
-        settings = self._state.settings
-        body = await read_body(scope, receive, settings.max_body)
-        scorer = await scorer_for(self._state, scope["path_params"])
-        rows = await self._state.compute(decode_rows, body, settings.max_rows)
-        del body
-        hung_up = asyncio.ensure_future(receive())  # all there is to receive is a disconnect
-        try:
-            slices: list[_Slice] = []
-            issues_left = _MOST_ISSUES
-            step = _rows_per_visit(scorer, reasons)
-            for start in range(0, len(rows), step):
-                if hung_up.done():
-                    raise ClientDisconnect
-                task = _Task(scorer, rows[start : start + step], start, reasons, issues_left)
-                slices.append(await self._state.compute(_score, task))
-                issues_left -= slices[-1].issues
-        finally:
-            hung_up.cancel()
-        self._count(scorer, slices)
-        await _send(send, scorer, slices)
+        deadline = deadline_of(scope)
+        state = self._state
+        state.admission.expect_batch()
+        with state.admission.bodies.hold() as hold:
+            body = await read_body(scope, receive, state.settings.max_body, hold)
+            scorer = await scorer_for(state, scope["path_params"])
+            rows = await state.compute(read_rows, body, state.settings.max_rows)
+            del body
+            state.admission.take_batch(rows.count, deadline)
+            shed = bool(reasons) and state.admission.sheds_reasons()
+            batch = _Batch(scorer, rows, 0 if shed else reasons, deadline)
+            answer = _Answer(send, whole=scope.get("http_version") == "1.0", shed=shed)
+            await self._score(batch, answer, receive)
 
-    def _count(self, scorer: Scorer, slices: list[_Slice]) -> None:
+    async def _score(self, batch: _Batch, answer: _Answer, receive: Receive) -> None:
+        admission = self._state.admission
+        hung_up = asyncio.ensure_future(receive())  # all there is to receive is a disconnect
+        left = batch.rows.count
+        admission.batches.begin(left)
+        try:
+            for task in batch.tasks(answer):
+                await admission.give_way()
+                if hung_up.done() or batch.expired():
+                    raise ClientDisconnect
+                began = time.monotonic()
+                done = await self._state.compute(_score, task)
+                admission.batches.done(len(task.rows), time.monotonic() - began)
+                left -= len(task.rows)
+                self._count(batch.scorer, done)
+                await answer.add(done)
+        finally:
+            admission.batches.drop(left)
+            hung_up.cancel()
+        await answer.end(batch.scorer)
+
+    def _count(self, scorer: Scorer, done: _Slice) -> None:
         meters = self._state.meters
-        for each in slices:
-            meters.rows(scorer.model, scorer.version, scored=each.scored, rejected=each.rejected)
-            for code, count in each.warnings.items():
-                meters.warning(scorer.model, code, count)
+        meters.rows(scorer.model, scorer.version, scored=done.scored, rejected=done.rejected)
+        for code, count in done.warnings.items():
+            meters.warning(scorer.model, code, count)
 
 
 def _rows_per_visit(scorer: Scorer, reasons: int) -> int:
@@ -194,26 +293,3 @@ def _rejected(error: InputError, position: int) -> RejectedRow:
     if isinstance(error, InvalidRow):
         return RejectedRow(on_the_wire(error.issues))
     return RejectedRow((WireIssue(f"/rows/{position}", error.code, error.message),))
-
-
-async def _send(send: Send, scorer: Scorer, slices: Sequence[_Slice]) -> None:
-    """Send the slices one after another: the answer is never in memory twice."""
-    warnings = sum((each.warnings for each in slices), Counter[str]())
-    tail = {
-        "model": scorer.model,
-        "version": scorer.version,
-        "scored": sum(each.scored for each in slices),
-        "rejected": sum(each.rejected for each in slices),
-        "warnings": dict(sorted(warnings.items())),
-    }
-    # The entries are JSON already; the rest of the object follows them.
-    parts = [b'{"predictions":[']
-    for number, each in enumerate(slices):
-        parts += [b",", each.text] if number else [each.text]
-    parts.append(b"]," + encode_json(tail)[1:] + b"\n")
-    length = str(sum(map(len, parts))).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    for part in parts:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})

@@ -29,11 +29,13 @@ class MetricsRoute:
     def _render(self, accept: str) -> tuple[bytes, str]:
         from placar.web.exposition import Present, exposition  # noqa: PLC0415 - seldom needed
 
-        champion = self._state.slot.current
+        champion, crash = self._state.slot.current, self._state.recorder.last_crash
         present = Present(
             champion=(champion.model, champion.version) if champion else None,
             active_runs=self._active_runs(),
             ready=not self._state.readiness.reasons(),
+            crashes=self._state.recorder.book.counts,
+            last_crash=crash.found if crash else None,
         )
         return exposition(self._state.files.total(), present, accept)
 

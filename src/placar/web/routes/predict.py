@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from placar.errors import InvalidRow, NoChampion
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
-from placar.signature.body import LARGEST_ROW, decode_row
+from placar.signature.body import LARGEST_ROW, Body, decode_row
+from placar.web.admission import SHED, deadline_of
 from placar.web.ids import new_prediction_id
 from placar.web.metrics import Meters
 from placar.web.state import AppState
@@ -44,7 +47,7 @@ class Prediction(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Points from 0 to 1000."""
     band: str
     reasons: tuple[Reason, ...] | None = None
-    """What moved the score most; only with `?reasons=N`."""
+    """What moved the score most; only with `?reasons=N`, and not under pressure."""
     model: str
     version: str
     warnings: tuple[WireIssue, ...] = ()
@@ -62,15 +65,24 @@ class PredictRow:
         """Score the row in the body."""
         require_json(scope["headers"])
         reasons = wanted_reasons(scope)
-        body = await read_body(scope, receive, self._largest)
-        scorer = await scorer_for(self._state, scope["path_params"])
-        meters = self._state.meters
-        cells = scorer.reason_cells if reasons else 0
-        if len(body) <= _LARGEST_INLINE and cells <= _MOST_INLINE_CELLS:
-            answer = _answer(scorer, body, reasons, meters)
-        else:
-            answer = await self._state.compute(_answer, scorer, body, reasons, meters)
-        await send_json(send, answer)
+        deadline = deadline_of(scope)
+        admission = self._state.admission
+        with admission.bodies.hold() as hold:
+            body = await read_body(scope, receive, self._largest, hold)
+            scorer = await scorer_for(self._state, scope["path_params"])
+            admission.take_row(deadline)
+            began = time.perf_counter()
+            extra: tuple[tuple[bytes, bytes], ...] = ()
+            if reasons and admission.sheds_reasons():
+                reasons, extra = 0, ((SHED, b"reasons"),)
+            cells = scorer.reason_cells if reasons else 0
+            meters = self._state.meters
+            if len(body) <= _LARGEST_INLINE and cells <= _MOST_INLINE_CELLS:
+                answer = _answer(scorer, body, reasons, meters)
+            else:
+                answer = await self._state.compute(_answer, scorer, body, reasons, meters)
+        await send_json(send, answer, headers=extra)
+        admission.rows.done(time.perf_counter() - began)
 
 
 async def scorer_for(state: AppState, path: dict[str, str]) -> Scorer:
@@ -103,7 +115,7 @@ def wanted_reasons(scope: Scope) -> int:
     return whole_number(query(scope, ("reasons",)), "reasons", 0, MOST_REASONS, 0)
 
 
-def _answer(scorer: Scorer, body: bytes, reasons: int, meters: Meters) -> bytes:
+def _answer(scorer: Scorer, body: Body, reasons: int, meters: Meters) -> bytes:
     try:
         answer = scorer.score_row(decode_row(body), reasons)
     except InvalidRow:

@@ -43,8 +43,9 @@ class RunRoutes:
         With an ``Idempotency-Key`` that came before, the answer is the run that it came with.
         """
         require_json(request.headers.raw)
-        body = await read_body(request.scope, request.receive, _LARGEST_REQUEST)
-        wanted = decode(body, RunRequest)
+        with self._state.admission.bodies.hold() as hold:
+            body = await read_body(request.scope, request.receive, _LARGEST_REQUEST, hold)
+            wanted = decode(body, RunRequest)
         key = _idempotency_key(request, wanted)
         runs = self._state.services.runs
         run = await run_in_threadpool(runs.request, wanted, origin="http", idempotency_key=key)

@@ -1,0 +1,1 @@
+"""The flight recorder: what a worker did last survives it, and the next start tells."""

@@ -1,0 +1,71 @@
+"""The memory that a worker's requests may hold together, whoever sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from placar.errors import BodyTooLarge, Overloaded
+
+OVERHEAD: Final = 1.25
+"""A body takes this many times its size: its undecoded rows, and the slice that is worked on."""
+
+_RETRY_AFTER = 2
+
+
+class Bodies:
+    """Counts the bytes that requests hold; what they take is bounded as a whole."""
+
+    def __init__(self, room: int) -> None:
+        """Begin with an empty room of so many bytes."""
+        self.room = room
+        self.held = 0
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest body that fits into the empty room."""
+        return int(self.room / OVERHEAD)
+
+    @contextmanager
+    def hold(self) -> Iterator[Hold]:
+        """Return what a request takes bytes with; they are free again at the end."""
+        hold = Hold(self)
+        try:
+            yield hold
+        finally:
+            self.held -= hold.bytes
+
+
+class Hold:
+    """What one request holds."""
+
+    __slots__ = ("_bodies", "bytes")
+
+    def __init__(self, bodies: Bodies) -> None:
+        """Hold nothing yet."""
+        self._bodies = bodies
+        self.bytes = 0
+
+    def grow(self, size: int) -> None:
+        """Take the memory of ``size`` more bytes of a body.
+
+        Raises:
+            Overloaded: other requests hold too much just now.
+            BodyTooLarge: it would not even fit into the empty room.
+        """
+        bodies = self._bodies
+        more = int(size * OVERHEAD)
+        if self.bytes + more > bodies.room:
+            raise BodyTooLarge(
+                f"The body is larger than {bodies.largest} bytes, which is what this worker has "
+                "memory for.",
+                limit=bodies.largest,
+            )
+        if bodies.held + more > bodies.room:
+            raise Overloaded(
+                "Other requests fill the memory that this worker has for bodies.",
+                retry_after=_RETRY_AFTER,
+            )
+        bodies.held += more
+        self.bytes += more

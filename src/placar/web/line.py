@@ -1,0 +1,146 @@
+"""The rows that wait in one worker: how many, how fast they go, how long the last one waits."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+from placar.box.cpu_share import CpuShare
+
+LONGEST_WAIT: Final = 0.1
+"""Seconds that a single row may wait for those before it."""
+SHORT_WAIT: Final = 0.01
+"""The same while rows are being refused: a long line would serve none of them better."""
+LONGEST_BATCH_WAIT: Final = 20.0
+"""Seconds in which a batch and those before it should be scored: routers give up at 30."""
+
+_CALM = 1.0
+"""Seconds without a refusal after which the line may grow again."""
+_IDLE = 0.1
+"""Seconds without a row after which a worker that refuses rows takes whatever comes."""
+_ALWAYS = 2
+"""Single rows that may wait however slow the model is."""
+_FIRST_GUESS = 0.0005
+"""Seconds that a row takes, until one has been seen."""
+_NEWEST = 0.05
+"""Weight of a newly scored row in the average."""
+_NEWEST_SLICE, _WHOLE_SLICE = 0.5, 500
+"""Weight of a batch's slice with so many rows; a smaller one counts less."""
+_LONGEST_RETRY = 60
+
+Clock = Callable[[], float]
+
+
+class SingleRows:
+    """Single rows that are complete and wait for their turn on the event loop."""
+
+    def __init__(self, cpu: CpuShare | None = None, clock: Clock = time.monotonic) -> None:
+        """Begin with nobody waiting.
+
+        Args:
+            cpu: what this worker may use of the box's CPU.
+            clock: seconds that pass.
+        """
+        self.waiting = 0
+        self.cpu = cpu or CpuShare()
+        self.seconds = _FIRST_GUESS
+        """That one row takes, on average."""
+        self._clock = clock
+        self._refused_at = self._done_at = -math.inf
+        self._window = 0.0
+        self._taken = self._refused = 0
+        self._excess = 1.0
+        """How many rows were sent for each that was taken, in the last whole second."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds that the last one in the line has to wait, about."""
+        return self.waiting * self.seconds / (self.cpu.cpus if self.refusing else 1.0)
+
+    @property
+    def refusing(self) -> bool:
+        """Rows were refused a moment ago."""
+        return self._clock() - self._refused_at < _CALM
+
+    @property
+    def full(self) -> bool:
+        """Whoever comes now would wait too long."""
+        if self.waiting <= _ALWAYS:
+            return False
+        return self.wait > (SHORT_WAIT if self.refusing else LONGEST_WAIT)
+
+    @property
+    def idle(self) -> bool:
+        """No row has been scored for a moment."""
+        return self._clock() - self._done_at > _IDLE
+
+    @property
+    def resting(self) -> bool:
+        """No row may start just now.
+
+        While rows are refused anyway, the CPU's quota is not used up: so those that are taken are
+        not frozen with the whole box until the next period.
+        """
+        return self.refusing and self.cpu.overdrawn()
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds after which to try again.
+
+        Where ten times as many rows come as can be taken, each had better come a tenth as often.
+        """
+        return max(1, min(_LONGEST_RETRY, math.ceil(self._excess)))
+
+    def done(self, seconds: float) -> None:
+        """Note that a row was scored, and in what time."""
+        self.seconds += _NEWEST * (seconds - self.seconds)
+        self._taken += 1
+        self._done_at = self._clock()
+
+    def refuse(self) -> int:
+        """Note that a row is refused, and return ``retry_after``."""
+        now = self._refused_at = self._clock()
+        if now - self._window >= 1.0:
+            self._excess = (self._taken + self._refused) / max(1, self._taken)
+            self._window, self._taken, self._refused = now, 0, 0
+        self._refused += 1
+        return self.retry_after
+
+
+class BatchRows:
+    """Rows of batches that were taken and are not scored yet."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.ahead = 0
+        self.seconds = _FIRST_GUESS
+        """That one row takes in the pool, on average, with whatever else runs meanwhile."""
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds after which the rows ahead should be scored."""
+        return max(1, min(_LONGEST_RETRY, math.ceil(self.estimate(0))))
+
+    def estimate(self, rows: int) -> float:
+        """Return the seconds until so many more rows would be scored."""
+        return (self.ahead + rows) * self.seconds
+
+    def too_many(self, rows: int) -> bool:
+        """So many more would wait too long for those ahead; alone, any number is taken."""
+        return self.ahead > 0 and self.estimate(rows) > LONGEST_BATCH_WAIT
+
+    def begin(self, rows: int) -> None:
+        """Take a batch."""
+        self.ahead += rows
+
+    def done(self, rows: int, seconds: float) -> None:
+        """Note that a slice was scored, and in what time."""
+        weight = _NEWEST_SLICE * min(1.0, rows / _WHOLE_SLICE)
+        self.seconds += weight * (seconds / rows - self.seconds)
+        self.ahead -= rows
+
+    def drop(self, rows: int) -> None:
+        """Forget the rest of a batch that nobody waits for any more."""
+        self.ahead -= rows

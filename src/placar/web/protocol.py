@@ -1,0 +1,327 @@
+"""Uvicorn's HTTP/1.1, with bounds on what clients may make a worker hold, and for how long.
+
+``lifespan.py`` gives it to whichever uvicorn runs the application. It adds to the protocol:
+
+- a limit on heads (431), on the time that heads and bodies take to arrive (408), on the time that
+  a client takes to read its answer, and on connections;
+- a line of single rows that wait: whoever would wait too long is refused here, before anything
+  is made for the request, since refusing ten times what one can do must cost next to nothing;
+- closing connections after their next answer, before the worker is replaced.
+
+One pass a second looks at all connections; no request has a timer of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from asyncio import Transport
+from collections import deque
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import Event
+from typing import Any, Final, cast
+
+from starlette.types import Scope
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from placar.errors import HeadTooLarge, MalformedRequest, Overloaded, PlacarError, RequestTooSlow
+from placar.web.address import UNMATCHED
+from placar.web.admission import ARRIVED, Admission
+from placar.web.metrics import Meters
+from placar.web.problems import raw_problem, status_of
+
+_log = logging.getLogger(__name__)
+
+LARGEST_HEAD: Final = 64 * 1024
+"""Bytes of a request's line and headers."""
+_CHUNK_LINE = 8
+"""Bytes around each byte of a body at most, where it comes in chunks of one."""
+HEAD_SECONDS: Final = 10
+"""That a head may take to arrive, once it has begun."""
+BODY_SECONDS: Final = 15
+"""That a body may take to arrive, and …"""
+BODY_RATE: Final = 16 * 1024
+"""… one second more for so many bytes that did."""
+STOPPING_SECONDS: Final = 5
+"""That a body may take while the server stops."""
+SILENT_SECONDS: Final = 60
+"""That a connection may last without a single byte."""
+UNREAD_SECONDS: Final = 30
+"""That a client may leave an answer unread."""
+
+HOLD_SECONDS: Final = 1.0
+"""That a connection is not read from after a refusal; ``Retry-After`` says as much or more."""
+_STALE_SECONDS = 0.05
+"""After that, in which what comes was probably sent long before."""
+
+MOST_CONNECTIONS: Final = 1000
+"""Per worker. Each may hold some tens of kilobytes."""
+
+_REST = 0.002
+"""Seconds after which to see whether rows may start again."""
+
+_ROW = "/predict"
+"""How the paths end that single rows are sent to."""
+
+
+@dataclass(slots=True)
+class Guard:
+    """What the connections of one worker share."""
+
+    admission: Admission
+    meters: Meters
+    stopping: Event
+    most_connections: int = MOST_CONNECTIONS
+    closing: bool = False
+    """Every connection is to be closed after its next answer."""
+    connections: set[GuardedHttp] = field(default_factory=set)
+    _resting: deque[GuardedHttp] = field(default_factory=deque)
+    """Connections whose row is in the line and may not start yet."""
+    _refusals: dict[int, list[bytes]] = field(default_factory=dict)
+    """Head and body of answers, by the seconds that they name: made once."""
+
+    def look_around(self) -> None:
+        """End what takes too long. To be called once a second."""
+        for connection in tuple(self.connections):
+            connection.look()
+
+    def start_in_turn(self, connection: GuardedHttp) -> None:
+        """Start a row that is in the line, now or as soon as the worker need not rest."""
+        if not self._resting and not self.admission.rows.resting:
+            connection.start()
+            return
+        self._resting.append(connection)
+        if len(self._resting) == 1:
+            connection.loop.call_later(_REST, self._start_resting)
+
+    def _start_resting(self) -> None:
+        while self._resting and not self.admission.rows.resting:
+            self._resting.popleft().start()
+        if self._resting:
+            self._resting[0].loop.call_later(_REST, self._start_resting)
+
+    def refusal(self, arrived: float) -> bytes:
+        """Note that a single row is refused, and return the whole answer to it.
+
+        Args:
+            arrived: when its first byte was read, on the monotonic clock.
+        """
+        self.meters.shed["row"] += 1
+        seconds = self.admission.rows.refuse()
+        parts = self._refusals.get(seconds)
+        if parts is None:
+            whole = raw_problem(Overloaded(retry_after=seconds))
+            parts = self._refusals[seconds] = whole.split(b"\r\n\r\n", 1)
+        took = 1000 * (time.monotonic() - arrived)
+        return b"%b\r\nserver-timing: app;dur=%.3f\r\n\r\n%b" % (parts[0], took, parts[1])
+
+
+class GuardedHttp(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, guard: Guard, **given: Any) -> None:
+        """Take uvicorn's arguments as they are."""
+        super().__init__(**given)
+        self.ws_protocol_class = None  # there is nothing here to upgrade to
+        self._guard = guard
+        self._message_bytes = 0
+        self._body_bytes = 0
+        self._in_head = True
+        self._in_body = False
+        self._used = False
+        """A whole head has come."""
+        self._seconds = 0
+        """How long what is awaited has been on its way, in whole seconds."""
+        self._unread = 0
+        self._unread_seconds = 0
+        self._feeding = False
+        self._unstarted: tuple[RequestResponseCycle, Any] | None = None
+        self._waits = False
+        """A single row of this connection is in the line."""
+        self._stale_until = 0.0
+        """What is read before had to wait, on the monotonic clock."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Take the connection, or refuse it when there are too many."""
+        super().connection_made(transport)
+        connections = self._guard.connections
+        connections.add(self)
+        if len(connections) > self._guard.most_connections:
+            self._give_up(Overloaded("Too many connections are open.", retry_after=1))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and whatever it waited for."""
+        self._guard.connections.discard(self)
+        self._leave_line()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and start the request that became known by it."""
+        self._message_bytes += len(data)
+        self._feeding = True
+        try:
+            super().data_received(data)
+        finally:
+            self._feeding = False
+        # Trailers come after the body; the lines between the chunks of a body are no headers.
+        head = self._message_bytes - self._body_bytes
+        if head > LARGEST_HEAD + _CHUNK_LINE * self._body_bytes:
+            self._give_up(HeadTooLarge(f"The headers are larger than {LARGEST_HEAD} bytes."))
+        if self._unstarted is not None:
+            self._start_or_refuse()
+
+    def on_message_begin(self) -> None:
+        """Note when the request arrived."""
+        super().on_message_begin()
+        cast("Scope", self.scope)[ARRIVED] = time.monotonic()
+
+    def on_headers_complete(self) -> None:
+        """Go on to the body."""
+        self._in_head, self._in_body, self._used = False, True, True
+        self._seconds = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Go on to the next head; a row whose body came late enters the line now."""
+        self._in_head, self._in_body = True, False
+        self._seconds = self._message_bytes = self._body_bytes = 0
+        super().on_message_complete()
+        if self._unstarted is None and not self.pipeline and not self.cycle.response_complete:
+            self._enter_line(self.cycle)
+
+    def on_response_complete(self) -> None:
+        """Leave the line."""
+        self._leave_line()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is not HTTP, in a problem document."""
+        del msg
+        self._give_up(MalformedRequest())
+
+    def look(self) -> None:
+        """End this connection if what it does takes too long. Called once a second."""
+        if self.transport.is_closing():
+            return
+        if self.flow.write_paused:
+            self._look_at_reader()
+            return
+        self._unread_seconds = 0
+        self._seconds += 1
+        if self._in_body:
+            if not self.flow.read_paused and self._seconds > self._body_seconds():
+                self._give_up(RequestTooSlow("The body did not arrive in time."))
+        elif self._message_bytes and self._seconds > HEAD_SECONDS:
+            self._give_up(RequestTooSlow("The headers did not arrive in time."))
+        elif not self._used and self._seconds > SILENT_SECONDS:
+            self.transport.close()
+
+    def _body_seconds(self) -> float:
+        if self._guard.stopping.is_set():
+            return STOPPING_SECONDS
+        return BODY_SECONDS + self._body_bytes / BODY_RATE
+
+    def _look_at_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._unread_seconds = self._unread_seconds + 1 if unread == self._unread else 0
+        self._unread = unread
+        if self._unread_seconds > UNREAD_SECONDS:
+            _log.info("answer_not_read", extra={"seconds": self._unread_seconds})
+            self.transport.abort()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Wait with it until all that was received is read: a refusal needs the whole request."""
+        if self._guard.closing:
+            cycle.keep_alive = False
+        if self._feeding:
+            self._unstarted = (cycle, app)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _start_or_refuse(self) -> None:
+        if self._unstarted is None or self.transport.is_closing():
+            return
+        cycle, _ = self._unstarted
+        if cycle.more_body or not _is_row(cycle):
+            self.start()
+        elif self._too_late():
+            self._unstarted = None
+            self._refuse(cycle)
+        else:
+            self._enter_line(cycle)
+            self._guard.start_in_turn(self)
+
+    def start(self) -> None:
+        """Start the request that was read."""
+        if self._unstarted is not None and not self.transport.is_closing():
+            (cycle, app), self._unstarted = self._unstarted, None
+            super()._start_asgi_task(cycle, app)
+
+    def _refuse(self, cycle: RequestResponseCycle) -> None:
+        arrived: float = cast("Scope", cycle.scope)[ARRIVED]
+        self.transport.write(self._guard.refusal(arrived))
+        cycle.response_started = cycle.response_complete = True
+        self._count(_ROW, HTTPStatus.SERVICE_UNAVAILABLE)
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        if not self.pipeline:
+            self._hold_off()
+
+    def _too_late(self) -> bool:
+        rows = self._guard.admission.rows
+        stale = rows.refusing and not rows.idle and time.monotonic() < self._stale_until
+        return stale or rows.full
+
+    def _hold_off(self) -> None:
+        """Read no more from this connection for as long as its client was told to wait, at least.
+
+        Who sends on all the same would otherwise have the worker do nothing but refuse. What was
+        sent meanwhile has waited too long by then.
+        """
+        self.flow.pause_reading()
+        # Well before the keep-alive time is over: a close would lose what was sent.
+        self.loop.call_later(min(HOLD_SECONDS, self.timeout_keep_alive / 2), self._read_again)
+
+    def _read_again(self) -> None:
+        if not self.transport.is_closing():
+            self._stale_until = time.monotonic() + _STALE_SECONDS
+            self.flow.resume_reading()
+
+    def _give_up(self, error: PlacarError) -> None:
+        """Answer with a problem, if no answer has begun, and close the connection."""
+        if self.transport.is_closing():
+            return
+        begun = self._used and self.cycle.response_started and not self.cycle.response_complete
+        if not begun:
+            extra = [*self.server_state.default_headers, CLOSE_HEADER]
+            self.transport.write(raw_problem(error, extra))
+            self._count(UNMATCHED, status_of(type(error)) or HTTPStatus.BAD_REQUEST)
+        self.transport.close()
+
+    def _enter_line(self, cycle: RequestResponseCycle) -> None:
+        if not self._waits and _is_row(cycle):
+            self._waits = True
+            self._guard.admission.rows.waiting += 1
+
+    def _leave_line(self) -> None:
+        if self._waits:
+            self._waits = False
+            self._guard.admission.rows.waiting -= 1
+
+    def _count(self, route: str, status: int) -> None:
+        scope = cast("Scope | None", self.scope) or {}
+        seconds = time.monotonic() - scope.get(ARRIVED, math.inf)
+        self._guard.meters.request(route, scope.get("method", "other"), status, max(0.0, seconds))
+
+
+def _is_row(cycle: RequestResponseCycle) -> bool:
+    return cycle.scope["path"].endswith(_ROW) and cycle.scope["method"] == "POST"
