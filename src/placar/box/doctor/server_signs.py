@@ -176,6 +176,7 @@ UVICORN = (
             ("recorded_block", "(?:blocked_loop|timed_out)"),
             ("recorded_memory", "out_of_memory"),
             ("memory_proven", "out_of_memory certain=True"),
+            ("recorded_kill", "killed"),
         )
     ),
 )

@@ -164,6 +164,25 @@ MEMORY: tuple[Rule, ...] = (
         explains=("worker_aborted", "process_aborted", "exit_status", "boot_failed"),
     ),
     Rule(
+        id="killed_by_somebody",
+        title="A worker was killed by SIGKILL although memory was not short",
+        when=(Seen(("recorded_kill",)),),
+        confidence=Confidence.LIKELY,
+        what=("Worker {pid} was killed. Placar had measured the memory, and there was enough.",),
+        why=(
+            (
+                "Somebody or something sent SIGKILL: a person, a script, or the platform. gunicorn's "
+                '"Perhaps out of memory?" is a guess.'
+            ),
+        ),
+        fix=(
+            "Look who ends processes at that moment: deploy scripts, cron, the platform's events.",
+        ),
+        avoid=("Do not buy memory for this.",),
+        adds=(Seen(("worker_sigkill",)),),
+        explains=("lone_sigkill", "connection_closed"),
+    ),
+    Rule(
         id="lone_sigkill",
         title="A worker was killed by SIGKILL: most likely the box ran out of memory",
         when=(
