@@ -171,7 +171,7 @@ MEMORY: tuple[Rule, ...] = (
         what=("Worker {pid} was killed. Placar had measured the memory, and there was enough.",),
         why=(
             (
-                "Somebody or something sent SIGKILL: a person, a script, or the platform. gunicorn's "
+                "Something sent SIGKILL: a person, a script, or the platform. gunicorn's "
                 '"Perhaps out of memory?" is a guess.'
             ),
         ),
