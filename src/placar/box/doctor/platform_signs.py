@@ -107,7 +107,7 @@ CONTAINERS = (
         stack="ecs",
     ),
     sign("oom_killed", "OOMKilled", r'"OOMKilled":\s*true', stack="docker"),
-    sign("oom_killed", "OOMKilled", r'"?(?:reason|Reason)"?:\s*"?OOMKilled"?', stack="k8s"),
+    sign("oom_killed", "OOMKill", r'"?[rR]eason"?:\s*"?OOMKill(?:ed|ing)\b', stack="k8s"),
     sign("oom_killed", "OOMKilled", r"(?:\S+\s+)?\d+/\d+\s+OOMKilled\s+\d+", stack="k8s"),
     sign("oom_killed", "OOMKilling", r"(?:\S+\s+){0,3}Warning\s+OOMKilling\b", stack="k8s"),
     sign("oom_killed", "OOMKilled", r"(?:\S+\s+){1,3}OOMKilled\s+\d+ ", stack="k8s"),

@@ -140,6 +140,12 @@ def test_what_follows_from_a_cause_is_not_reported_beside_it(diagnose: Diagnose)
     assert [finding.id for finding in found] == ["render_out_of_memory"]
 
 
+def test_kubernetes_events_are_read_as_json(diagnose: Diagnose) -> None:
+    event = {"kind": "Event", "reason": "OOMKilling", "message": "Killed process 41 (python)"}
+    (finding,) = diagnose(json.dumps({"apiVersion": "v1", "kind": "List", "items": [event]}))
+    assert (finding.id, finding.confidence) == ("container_out_of_memory", Confidence.CERTAIN)
+
+
 def test_advice_fits_the_platform(diagnose: Diagnose) -> None:
     (heroku,) = diagnose(f"2025-11-25T10:00:00.000000+00:00 app[web.1]: {TIMEOUT}")
     (plain,) = diagnose(TIMEOUT)
