@@ -1,7 +1,7 @@
-"""Write docs/reference.md (settings and errors) from the code; ``--check`` only compares.
+"""Write docs/reference.md and the tables of docs/doctor.md from the code; ``--check`` compares.
 
-The page is made from the settings' own docstrings and the error tree, so it cannot go stale:
-``make check`` fails when it differs.
+They are made from the settings' own docstrings, the error tree and the doctor's rules, so they
+cannot go stale: ``make check`` fails when they differ.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference.md"
+DOCTOR = ROOT / "docs" / "doctor.md"
+_BEGIN = "<!-- {}: made by scripts/make_reference.py -->\n"
+_END = "<!-- end -->"
 sys.path.insert(0, str(ROOT / "src"))
 
 from pydantic import AliasChoices  # noqa: E402 - the same
 
-from placar.errors import DeploymentUnusable, PlacarError, TrainingFailed, code_of  # noqa: E402 - after the path is set
+from placar.box.doctor.checks import CHECKS  # noqa: E402 - after the path is set
+from placar.box.doctor.rules import RULES  # noqa: E402
+from placar.errors import DeploymentUnusable, PlacarError, TrainingFailed, code_of  # noqa: E402
 from placar.settings import Settings  # noqa: E402
 from placar.web.problems import status_of  # noqa: E402
 
@@ -83,15 +88,29 @@ failure of a request is listed in `errors`, with a JSON pointer, and never with 
 """
 
 
+def doctor_page() -> str:
+    """Return docs/doctor.md with its two tables made anew."""
+    text = DOCTOR.read_text(encoding="utf-8")
+    for name, rows in (("causes", RULES), ("settings", CHECKS)):
+        mark = _BEGIN.format(name)
+        before, _, rest = text.partition(mark)
+        _, _, after = rest.partition(_END)
+        table = "".join(f"| `{row.id}` | {row.title} |\n" for row in rows)
+        text = f"{before}{mark}\n| id | what it is |\n|---|---|\n{table}\n{_END}{after}"
+    return text
+
+
 def main() -> int:
-    """Write the page, or with ``--check`` say whether it is fresh."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        fresh = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
-        print("docs/reference.md is fresh" if fresh else "docs/reference.md is stale: run it")
-        return 0 if fresh else 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    """Write the pages, or with ``--check`` say whether they are fresh."""
+    stale = []
+    for path, text in ((PAGE, page()), (DOCTOR, doctor_page())):
+        fresh = path.exists() and path.read_text(encoding="utf-8") == text
+        if not fresh and "--check" in sys.argv[1:]:
+            stale.append(path.name)
+        elif not fresh:
+            path.write_text(text, encoding="utf-8")
+    print(f"stale: {', '.join(stale)}; run it" if stale else "the pages are fresh")
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

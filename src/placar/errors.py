@@ -11,7 +11,8 @@
     │  ├─ BodyTooLarge           more bytes or rows than one request may hold
     │  ├─ RequestTooSlow         head or body did not come in time
     │  ├─ InvalidRow             a row does not fit the signature; carries every issue
-    │  └─ InvalidRequest         a parameter or member that cannot be used; carries every issue
+    │  ├─ InvalidRequest         a parameter or member that cannot be used; carries every issue
+    │  └─ LogUnreadable          the log that the doctor was given cannot be read
     ├─ AccessError
     │  ├─ NotAuthenticated       no key, or one that is not known
     │  └─ NotAllowed             a known key without the scope
@@ -206,6 +207,12 @@ class InvalidRequest(InputError):
         """Keep every issue that was found, not only the first."""
         super().__init__(message)
         self.issues = issues
+
+
+class LogUnreadable(InputError):
+    """The log cannot be read."""
+
+    way_out = "Give the path of a text file (gzip is read as well), or - for standard input."
 
 
 class AccessError(PlacarError):

@@ -259,6 +259,11 @@ def service_environment() -> dict[str, str]:
     return wanted | dict(os.environ)
 
 
+def start_environment() -> dict[str, str]:
+    """Return the whole environment, for the doctor: a start command is judged as it would run."""
+    return dict(os.environ)
+
+
 def calm_libraries() -> None:
     """Keep libraries that are not loaded yet from starting threads, and from reporting to anyone.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from placar import __version__
-from placar.cli import check, demo, init, keys, models, runs, score, serve, train
+from placar.cli import check, demo, doctor, init, keys, models, runs, score, serve, train
 from placar.cli.exits import exit_code
 from placar.cli.terminal import complain
 from placar.errors import PlacarError
@@ -29,6 +29,7 @@ app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("score")(score.score)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(runs.app, name="runs")
 app.add_typer(keys.app, name="keys")

@@ -1,4 +1,4 @@
-"""Exit codes: 0 done, 1 failed as asked, 2 wrong use or configuration, 130 interrupted."""
+"""Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 a finding, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from placar.errors import ConfigurationError, InputError, NotFound, PlacarError,
 
 FAILED = 1
 WRONG_USE = 2
+FINDING = 3
 INTERRUPTED = 130
 
 
