@@ -10,7 +10,9 @@ from placar.box.limits import Limit, cpu_quota, memory_limit, memory_use
 from placar.box.sizing import (
     ServingCost,
     default_workers,
+    largest_body,
     measure_serving,
+    memory_for_bodies,
     usable,
     workers_that_fit,
 )
@@ -45,6 +47,10 @@ class BoxReport:
     """What one run may use."""
     left_for_run: int
     """What the web workers leave for it."""
+    bodies: int
+    """What the requests of one worker may hold together."""
+    largest_batch: int
+    """Bytes of the largest body that is taken."""
 
     @property
     def fits(self) -> bool:
@@ -66,6 +72,8 @@ class BoxReport:
             "each web worker": f"{_mb(self.worker)} more",
             "web workers": f"{self.workers} wanted, {self._how_many()} beside a run",
             "a run may use": f"{_mb(self.run_memory)}; {_mb(self.left_for_run)} are left for it",
+            "request bodies": f"{_mb(self.bodies)} in each worker; "
+            f"a batch may have {_mb(self.largest_batch)}",
         }
         width = max(map(len, facts))
         lines = [f"{name:<{width}}  {fact}" for name, fact in facts.items()]
@@ -112,6 +120,7 @@ def box_report(
     )
     workers = settings.workers or default_workers(limit.bytes, settings.run_memory)
     serving = cost.master + workers * cost.worker
+    bodies = memory_for_bodies(limit.bytes, workers, settings.run_memory)
     return BoxReport(
         limit=limit.bytes,
         limit_source=limit.source,
@@ -124,6 +133,8 @@ def box_report(
         workers_that_fit=fit,
         run_memory=settings.run_memory,
         left_for_run=max(0, usable(limit.bytes) - serving),
+        bodies=bodies,
+        largest_batch=min(settings.max_body, largest_body(bodies)),
     )
 
 

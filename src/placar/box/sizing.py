@@ -22,6 +22,8 @@ _SERVING = "placar.web.asgi:app"
 _SOURCE = Path(__file__).resolve().parents[2]
 _PATIENCE = 60.0
 _MB = 1024**2
+BODY_OVERHEAD = 1.25
+"""A body takes this many times its size: its undecoded rows, and the slice that is worked on."""
 _LEAST_FOR_BODIES, _MOST_FOR_BODIES = 8 * _MB, 128 * _MB
 
 
@@ -127,6 +129,11 @@ def memory_for_bodies(limit: int, workers: int, run_memory: int) -> int:
     """
     left = usable(limit) - TYPICAL.master - workers * TYPICAL.worker - run_memory
     return max(_LEAST_FOR_BODIES, min(_MOST_FOR_BODIES, left // workers))
+
+
+def largest_body(room: int) -> int:
+    """Return the bytes of the largest body for which there is so much memory."""
+    return int(room / BODY_OVERHEAD)
 
 
 def share_of_worker(limit: int, workers: int, run_memory: int) -> int:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
+from placar.box.sizing import BODY_OVERHEAD, largest_body
 from placar.errors import BodyTooLarge, Overloaded
-
-OVERHEAD: Final = 1.25
-"""A body takes this many times its size: its undecoded rows, and the slice that is worked on."""
 
 _RETRY_AFTER = 2
 
@@ -25,7 +22,7 @@ class Bodies:
     @property
     def largest(self) -> int:
         """Bytes of the largest body that fits into the empty room."""
-        return int(self.room / OVERHEAD)
+        return largest_body(self.room)
 
     @contextmanager
     def hold(self) -> Iterator[Hold]:
@@ -55,7 +52,7 @@ class Hold:
             BodyTooLarge: it would not even fit into the empty room.
         """
         bodies = self._bodies
-        more = int(size * OVERHEAD)
+        more = int(size * BODY_OVERHEAD)
         if self.bytes + more > bodies.room:
             raise BodyTooLarge(
                 f"The body is larger than {bodies.largest} bytes, which is what this worker has "

@@ -69,6 +69,7 @@ def test_the_text_says_every_figure_and_where_it_is_from() -> None:
         "each web worker  40 MB more",
         "web workers      2 wanted, 3 fit beside a run",
         "a run may use    256 MB; 330 MB are left for it",
+        "request bodies   37 MB in each worker; a batch may have 29 MB",
         "",
         "It fits, with a tenth of the memory kept free (51 MB).",
     ]

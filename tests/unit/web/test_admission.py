@@ -13,10 +13,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from factories import a_row
+from placar.box.sizing import BODY_OVERHEAD
 from placar.errors import BodyTooLarge, DeadlineUnmet, Overloaded
 from placar.web import admission as admission_module
 from placar.web.admission import Admission, deadline_of
-from placar.web.bodies import OVERHEAD, Bodies
+from placar.web.bodies import Bodies
 from placar.web.metrics import Meters
 from placar.web.routes.batch import PredictBatch
 from web_scenes import Service
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 
 def test_bodies_fill_the_room_together_and_leave_it() -> None:
-    bodies = Bodies(int(100 * OVERHEAD))
+    bodies = Bodies(int(100 * BODY_OVERHEAD))
     with bodies.hold() as one, bodies.hold() as other:
         one.grow(60)
         other.grow(40)
@@ -36,7 +37,7 @@ def test_bodies_fill_the_room_together_and_leave_it() -> None:
 
 
 def test_a_body_that_never_fits_is_too_large_however_empty_the_room_is() -> None:
-    bodies = Bodies(int(100 * OVERHEAD))
+    bodies = Bodies(int(100 * BODY_OVERHEAD))
     with bodies.hold() as hold:
         hold.grow(60)
         with pytest.raises(BodyTooLarge) as refused:
@@ -198,7 +199,7 @@ async def test_a_large_body_holds_its_memory_until_it_is_answered(service: Servi
     )
     await started.wait()
     await asyncio.sleep(0.01)
-    assert bodies.held == int(len(body) * OVERHEAD)
+    assert bodies.held == int(len(body) * BODY_OVERHEAD)
     go_on.set()
     assert (await batch).json()["scored"] == 20_000
     assert bodies.held == 0
