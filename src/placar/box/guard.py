@@ -12,6 +12,7 @@ from placar.box.sizing import usable
 
 _ROOT = Path("/")
 _MB = 1024**2
+_FIRST_PROCESS = "1"
 
 _MOST_KEPT_FREE = 256 * _MB
 """Of a machine's memory: a tenth of a large one would be more than anybody's sudden demand."""
@@ -72,8 +73,9 @@ def find_gauge(limit: Limit | int, root: Path = _ROOT) -> Gauge | None:
 
     Where a control group limits us, its figures count. Else, where the limit is the machine's
     memory, those of the machine. Else somebody says what the box has (a setting, the platform's
-    plan), and our own group may tell what is used of it; but a figure above the limit cannot be
-    this box's, and then nothing is watched.
+    plan), and our own group may tell what is used of it, if it is a container's: the one of the
+    first process. Somebody's session on a machine holds whatever else is open there. A figure above
+    the limit cannot be this box's either, and then nothing is watched.
 
     Args:
         limit: of the box, see ``limits.memory_limit``.
@@ -99,7 +101,9 @@ def _own_groups(root: Path) -> Iterator[tuple[Path, cgroup.Tree]]:
     """Yield the innermost group of each version, where it tells what it uses."""
     for tree in cgroup.MEMORY:
         folder = next(iter(cgroup.folders(root, tree)), None)
-        if folder is not None and cgroup.read_bytes(folder / tree.usage) is not None:
+        if folder is None or cgroup.read_bytes(folder / tree.usage) is None:
+            continue
+        if _FIRST_PROCESS in cgroup.read_text(folder / "cgroup.procs").split():
             yield folder, tree
 
 

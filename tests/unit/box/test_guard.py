@@ -122,12 +122,21 @@ def test_the_machines_figures_are_not_taken_for_a_plans(tmp_path: Path) -> None:
 
 def test_a_group_that_holds_more_than_the_limit_is_another_box(tmp_path: Path) -> None:
     root = a_root(tmp_path)
+    write(root, {"sys/fs/cgroup/cgroup.procs": "1\n7\n"})
     write(root, version_2("max", 3000))
     assert find_gauge(512 * MB, root) is None
     write(root, version_2("max", 300))
     gauge = find_gauge(512 * MB, root)
     assert gauge is not None
     assert gauge.held() == 200 * MB
+
+
+def test_somebodys_session_on_a_machine_is_not_the_box(tmp_path: Path) -> None:
+    """It holds whatever else is open there; a container's group has the first process."""
+    root = a_root(tmp_path)
+    write(root, {"sys/fs/cgroup/cgroup.procs": "4711\n"})
+    write(root, version_2("max", 300))
+    assert find_gauge(512 * MB, root) is None
 
 
 def test_without_any_figure_nothing_is_watched(tmp_path: Path) -> None:
