@@ -115,7 +115,8 @@ class Watchdog:
         if late >= _STILL:
             self._explain(late, used=cpu - self._cpu)
         elif self._beat is not None:
-            self._beat.excused += max(0.0, late)
+            # While the process computed, it was not frozen: something kept Python's lock.
+            self._beat.excused += max(0.0, late - (cpu - self._cpu))
         self._cpu = cpu
         self._listen()
         self._recorder.beat(self._lag)
