@@ -20,6 +20,7 @@ from placar.web.admission import Admission, deadline_of
 from placar.web.bodies import Bodies
 from placar.web.metrics import Meters
 from placar.web.routes.batch import PredictBatch
+from placar.web.routes.predict import PredictRow
 from web_scenes import Service
 
 pytestmark = pytest.mark.anyio
@@ -203,3 +204,33 @@ async def test_a_large_body_holds_its_memory_until_it_is_answered(service: Servi
     go_on.set()
     assert (await batch).json()["scored"] == 20_000
     assert bodies.held == 0
+
+
+async def test_callers_with_deadlines_are_answered_again_after_the_worker_was_frozen(
+    service: Service,
+) -> None:
+    rows = service.state.admission.rows
+    rows.seconds = 5.0
+    hurry = {"X-Request-Timeout": "0.2"}
+    statuses = []
+    for _ in range(60):
+        answer = await service.client.post("/predict", json=a_row(), headers=hurry)
+        statuses.append(answer.status_code)
+    assert (statuses[0], statuses[-1]) == (503, 200)
+
+
+async def test_a_client_that_does_not_read_makes_no_row_seem_slow(service: Service) -> None:
+    rows = service.state.admission.rows
+    before = rows.seconds
+    body = json.dumps(a_row()).encode()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        del message
+        await asyncio.sleep(0.1)
+
+    scope = {"headers": [], "query_string": b"", "path_params": {}}
+    await PredictRow(service.state)(scope, receive, send)
+    assert rows.seconds < before + 0.002
