@@ -129,7 +129,6 @@ class GuardedHttp(HttpToolsProtocol):
         self._guard = guard
         self._message_bytes = 0
         self._body_bytes = 0
-        self._in_head = True
         self._in_body = False
         self._used = False
         """A whole head has come."""
@@ -176,11 +175,12 @@ class GuardedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note when the request arrived."""
         super().on_message_begin()
+        self._seconds = 0
         cast("Scope", self.scope)[ARRIVED] = time.monotonic()
 
     def on_headers_complete(self) -> None:
         """Go on to the body."""
-        self._in_head, self._in_body, self._used = False, True, True
+        self._in_body = self._used = True
         self._seconds = 0
         super().on_headers_complete()
 
@@ -191,7 +191,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Go on to the next head; a row whose body came late enters the line now."""
-        self._in_head, self._in_body = True, False
+        self._in_body = False
         self._seconds = self._message_bytes = self._body_bytes = 0
         super().on_message_complete()
         if self._unstarted is None and not self.pipeline and not self.cycle.response_complete:
@@ -209,15 +209,15 @@ class GuardedHttp(HttpToolsProtocol):
 
     def look(self) -> None:
         """End this connection if what it does takes too long. Called once a second."""
-        if self.transport.is_closing():
-            return
-        if self.flow.write_paused:
-            self._look_at_reader()
+        if self.flow.write_paused or self.transport.is_closing():
+            self._look_at_reader()  # closing takes as long as somebody reads
             return
         self._unread_seconds = 0
+        if self.flow.read_paused:
+            return  # nothing can arrive
         self._seconds += 1
         if self._in_body:
-            if not self.flow.read_paused and self._seconds > self._body_seconds():
+            if self._seconds > self._body_seconds():
                 self._give_up(RequestTooSlow("The body did not arrive in time."))
         elif self._message_bytes and self._seconds > HEAD_SECONDS:
             self._give_up(RequestTooSlow("The headers did not arrive in time."))

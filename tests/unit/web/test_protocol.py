@@ -348,3 +348,38 @@ async def test_an_upgrade_is_answered_as_a_request(tmp_path: Path) -> None:
             b"GET /health HTTP/1.1\r\nHost: p\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
         )
         assert (await client.answer())[0] == 200
+
+
+async def test_an_answer_that_nobody_reads_is_given_up_while_its_connection_closes_too() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(b"GET /large HTTP/1.1\r\nHost: p\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(0.2)
+        await seconds_pass(worker, protocol.UNREAD_SECONDS)
+        assert len(worker.guard.connections) == 1
+        await seconds_pass(worker, 2)
+        await asyncio.sleep(0.05)
+        assert worker.guard.connections == set()
+
+
+async def test_time_between_requests_does_not_count_for_the_next_head() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW)
+        assert (await client.answer())[0] == 200
+        await seconds_pass(worker, 5 * protocol.HEAD_SECONDS)
+        client.send(ROW[:20])
+        await seconds_pass(worker, 1)
+        client.send(ROW[20:])
+        assert (await client.answer())[0] == 200
+
+
+async def test_time_in_which_a_body_is_not_read_does_not_count() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW[:-1])
+        await asyncio.sleep(0.05)
+        (connection,) = worker.guard.connections
+        connection.flow.pause_reading()
+        await seconds_pass(worker, 2 * protocol.BODY_SECONDS)
+        connection.flow.resume_reading()
+        await seconds_pass(worker, 1)
+        client.send(ROW[-1:])
+        assert (await client.answer())[0] == 200
