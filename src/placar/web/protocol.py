@@ -57,6 +57,10 @@ HOLD_SECONDS: Final = 1.0
 _STALE_SECONDS = 0.05
 """After that, in which what comes was probably sent long before."""
 
+MOST_AHEAD: Final = 64
+"""Requests that a client may send before the answer to its first. Each takes kilobytes at once,
+while twenty bytes are enough to send one."""
+
 MOST_CONNECTIONS: Final = 1000
 """Per worker. Each may hold some tens of kilobytes."""
 
@@ -103,11 +107,12 @@ class Guard:
         if self._resting:
             self._resting[0].loop.call_later(_REST, self._start_resting)
 
-    def refusal(self, arrived: float) -> bytes:
+    def refusal(self, arrived: float, *, last: bool) -> bytes:
         """Note that a single row is refused, and return the whole answer to it.
 
         Args:
             arrived: when its first byte was read, on the monotonic clock.
+            last: the connection is closed after it.
         """
         self.meters.shed["row"] += 1
         seconds = self.admission.rows.refuse()
@@ -116,7 +121,13 @@ class Guard:
             whole = raw_problem(Overloaded(retry_after=seconds))
             parts = self._refusals[seconds] = whole.split(b"\r\n\r\n", 1)
         took = 1000 * (time.monotonic() - arrived)
-        return b"%b\r\nserver-timing: app;dur=%.3f\r\n\r\n%b" % (parts[0], took, parts[1])
+        closing = b"connection: close\r\n" if last else b""
+        end = (took, closing, parts[1])
+        return b"%b\r\nserver-timing: app;dur=%.3f\r\n%b\r\n%b" % (parts[0], *end)
+
+
+class _TooFarAheadError(Exception):
+    """Ends the reading of what came in one piece."""
 
 
 class GuardedHttp(HttpToolsProtocol):
@@ -173,7 +184,10 @@ class GuardedHttp(HttpToolsProtocol):
             self._start_or_refuse()
 
     def on_message_begin(self) -> None:
-        """Note when the request arrived."""
+        """Note when the request arrived; there is an end to sending ahead."""
+        if len(self.pipeline) >= MOST_AHEAD:
+            self._give_up(Overloaded("Too many requests were sent ahead.", retry_after=1))
+            raise _TooFarAheadError  # nothing else stops the parser
         super().on_message_begin()
         self._seconds = 0
         cast("Scope", self.scope)[ARRIVED] = time.monotonic()
@@ -267,7 +281,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def _refuse(self, cycle: RequestResponseCycle) -> None:
         arrived: float = cast("Scope", cycle.scope)[ARRIVED]
-        self.transport.write(self._guard.refusal(arrived))
+        self.transport.write(self._guard.refusal(arrived, last=not cycle.keep_alive))
         cycle.response_started = cycle.response_complete = True
         self._count(_ROW, HTTPStatus.SERVICE_UNAVAILABLE)
         if not cycle.keep_alive:

@@ -383,3 +383,31 @@ async def test_time_in_which_a_body_is_not_read_does_not_count() -> None:
         await seconds_pass(worker, 1)
         client.send(ROW[-1:])
         assert (await client.answer())[0] == 200
+
+
+async def test_requests_sent_ahead_are_answered_in_turn() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW * protocol.MOST_AHEAD)
+        for _ in range(protocol.MOST_AHEAD):
+            assert (await client.answer())[0] == 200
+        assert worker.guard.admission.rows.waiting == 0
+
+
+async def test_requests_sent_ahead_have_an_end() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ALIVE * 5_000)
+        with suppress(ConnectionResetError):  # it was still sending
+            assert (await client.answer())[0] == 503
+        assert await client.closed()
+        assert worker.started <= 1
+
+
+async def test_a_refusal_says_when_its_connection_closes() -> None:
+    async with working() as worker, connected(worker) as one, connected(worker) as other:
+        full(worker)
+        one.send(ROW.replace(b"Host", b"Connection: close\r\nHost"))
+        assert b"\r\nconnection: close\r\n" in (await one.answer())[1]
+        worker.guard.closing = True
+        other.send(ROW)
+        assert b"\r\nconnection: close\r\n" in (await other.answer())[1]
+        assert await other.closed()
