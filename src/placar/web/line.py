@@ -147,12 +147,21 @@ class BatchRows:
         """Take a batch."""
         self.ahead += rows
 
-    def done(self, rows: int, seconds: float) -> None:
-        """Note that a slice was scored, and in what time."""
+    def done(self, rows: int, seconds: float, *, whole: bool = True) -> None:
+        """Note that a slice was scored, and in what time.
+
+        Args:
+            rows: of the slice.
+            seconds: that it took.
+            whole: it has as many rows as a slice can have; each of fewer takes longer, which says
+                nothing about a large batch.
+        """
+        self.ahead -= rows
+        if seconds > rows * self.seconds and not whole:
+            return
         weight = _NEWEST_SLICE * min(1.0, rows / _WHOLE_SLICE)
         each = min(seconds / rows, _SURPRISE * self.seconds)
         self.seconds += weight * (each - self.seconds)
-        self.ahead -= rows
 
     def doubt(self) -> None:
         """Note that a batch was refused only because of what its rows take."""

@@ -47,6 +47,7 @@ BODY_RATE: Final = 16 * 1024
 """… one second more for so many bytes that did."""
 STOPPING_SECONDS: Final = 5
 """That a body may take while the server stops."""
+_LAST_LOOK_SECONDS = 0.02
 SILENT_SECONDS: Final = 60
 """That a connection may last without a single byte."""
 UNREAD_SECONDS: Final = 30
@@ -141,6 +142,8 @@ class GuardedHttp(HttpToolsProtocol):
         self._message_bytes = 0
         self._body_bytes = 0
         self._in_body = False
+        self.running: RequestResponseCycle | None = None
+        """The request that is answered first; more may wait behind it."""
         self._used = False
         """A whole head has come."""
         self._seconds = 0
@@ -166,6 +169,10 @@ class GuardedHttp(HttpToolsProtocol):
         """Forget the connection and whatever it waited for."""
         self._guard.connections.discard(self)
         self._leave_line()
+        if self.running is not None and not self.running.response_complete:
+            # Uvicorn tells the last that came, which may wait behind this one.
+            self.running.disconnected = True
+            self.running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -216,6 +223,11 @@ class GuardedHttp(HttpToolsProtocol):
         self._leave_line()
         super().on_response_complete()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close, unless something came while the loop stood still: timers run before sockets."""
+        close = super().timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(_LAST_LOOK_SECONDS, close)
+
     def send_400_response(self, msg: str) -> None:
         """Say that this is not HTTP, in a problem document."""
         del msg
@@ -255,6 +267,7 @@ class GuardedHttp(HttpToolsProtocol):
         """Wait with it until all that was received is read: a refusal needs the whole request."""
         if self._guard.closing:
             cycle.keep_alive = False
+        self.running = cycle
         if self._feeding:
             self._unstarted = (cycle, app)
         else:
@@ -314,7 +327,8 @@ class GuardedHttp(HttpToolsProtocol):
         """Answer with a problem, if no answer has begun, and close the connection."""
         if self.transport.is_closing():
             return
-        begun = self._used and self.cycle.response_started and not self.cycle.response_complete
+        first = self.running
+        begun = first is not None and first.response_started and not first.response_complete
         if not begun:
             extra = [*self.server_state.default_headers, CLOSE_HEADER]
             self.transport.write(raw_problem(error, extra))

@@ -158,3 +158,13 @@ def test_a_worker_that_has_seen_no_batch_yet_takes_several_large_ones() -> None:
     batches = BatchRows()
     batches.begin(100_000)
     assert not batches.too_many(50_000)
+
+
+def test_small_batches_do_not_make_a_large_one_seem_slow() -> None:
+    """Each of their rows bears the cost of a visit to the pool, which a large batch shares."""
+    batches = BatchRows()
+    for _ in range(10_000):
+        batches.begin(1)
+        batches.done(1, 0.005, whole=False)
+    assert batches.estimate(50_000) < LONGEST_BATCH_WAIT
+    assert batches.ahead == 0

@@ -411,3 +411,34 @@ async def test_a_refusal_says_when_its_connection_closes() -> None:
         other.send(ROW)
         assert b"\r\nconnection: close\r\n" in (await other.answer())[1]
         assert await other.closed()
+
+
+async def test_what_came_while_the_loop_stood_still_is_read_before_a_connection_is_closed() -> None:
+    """Uvloop looks at its timers before it looks at its sockets."""
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW)
+        assert (await client.answer())[0] == 200
+        (connection,) = worker.guard.connections
+        client.send(ROW)  # the kernel has it at once
+        connection.timeout_keep_alive_handler()
+        assert (await client.answer())[0] == 200
+        connection.timeout_keep_alive_handler()
+        assert await client.closed()
+
+
+async def test_the_request_that_is_answered_hears_of_a_hang_up_and_not_the_last_that_was_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with working() as worker:
+        worker.release = asyncio.Event()
+        async with connected(worker) as client:
+            client.send(ROW + ALIVE)
+            await asyncio.sleep(0.05)
+            (connection,) = worker.guard.connections
+            first = connection.running
+        await asyncio.sleep(0.05)
+        assert first is not None
+        assert first.disconnected
+        worker.release.set()
+        await asyncio.sleep(0.05)
+    assert caplog.text == ""

@@ -73,6 +73,8 @@ class _Task:
     reasons: int
     issues: int
     """How many issues may still be told in full."""
+    whole: bool
+    """There are as many rows as one visit may have."""
 
 
 @dataclass(slots=True)
@@ -105,7 +107,8 @@ class _Batch:
         step = _rows_per_visit(self.scorer, self.reasons)
         for start, rows in self.rows.slices(step):
             issues = _MOST_ISSUES - answer.issues
-            yield _Task(self.scorer, rows, start, self.reasons, issues)
+            whole = len(rows) == step
+            yield _Task(self.scorer, rows, start, self.reasons, issues, whole)
 
 
 class _Answer:
@@ -207,7 +210,8 @@ class PredictBatch:
                     raise ClientDisconnect
                 began = time.monotonic()
                 done = await self._state.compute(_score, task)
-                admission.batches.done(len(task.rows), time.monotonic() - began)
+                took = time.monotonic() - began
+                admission.batches.done(len(task.rows), took, whole=task.whole)
                 left -= len(task.rows)
                 self._count(batch.scorer, done)
                 await answer.add(done)
