@@ -88,6 +88,12 @@ class Guard:
     _refusals: dict[int, list[bytes]] = field(default_factory=dict)
     """Head and body of answers, by the seconds that they name: made once."""
 
+    @property
+    def busy(self) -> bool:
+        """A body is coming, or something large is being done."""
+        large = self.admission.bodies.held or self.admission.batches.ahead
+        return bool(large) or any(each.in_body for each in self.connections)
+
     def look_around(self) -> None:
         """End what takes too long. To be called once a second."""
         for connection in tuple(self.connections):
@@ -141,7 +147,8 @@ class GuardedHttp(HttpToolsProtocol):
         self._guard = guard
         self._message_bytes = 0
         self._body_bytes = 0
-        self._in_body = False
+        self.in_body = False
+        """A body is coming."""
         self.running: RequestResponseCycle | None = None
         """The request that is answered first; more may wait behind it."""
         self._used = False
@@ -201,7 +208,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Go on to the body."""
-        self._in_body = self._used = True
+        self.in_body = self._used = True
         self._seconds = 0
         super().on_headers_complete()
 
@@ -212,7 +219,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Go on to the next head; a row whose body came late enters the line now."""
-        self._in_body = False
+        self.in_body = False
         self._seconds = self._message_bytes = self._body_bytes = 0
         super().on_message_complete()
         if self._unstarted is None and not self.pipeline and not self.cycle.response_complete:
@@ -242,7 +249,7 @@ class GuardedHttp(HttpToolsProtocol):
         if self.flow.read_paused:
             return  # nothing can arrive
         self._seconds += 1
-        if self._in_body:
+        if self.in_body:
             if self._seconds > self._body_seconds():
                 self._give_up(RequestTooSlow("The body did not arrive in time."))
         elif self._message_bytes and self._seconds > HEAD_SECONDS:
@@ -251,7 +258,8 @@ class GuardedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _body_seconds(self) -> float:
-        if self._guard.stopping.is_set():
+        # Who replaces a worker waits; who stops a server does not.
+        if self._guard.stopping.is_set() and not self._guard.closing:
             return STOPPING_SECONDS
         return BODY_SECONDS + self._body_bytes / BODY_RATE
 

@@ -291,6 +291,19 @@ async def test_a_stalled_body_does_not_hold_up_a_stop() -> None:
         assert (await client.answer())[0] == 408
 
 
+async def test_a_body_that_still_comes_has_its_time_when_the_worker_is_replaced() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW[:-1])
+        await asyncio.sleep(0.05)
+        assert worker.guard.busy
+        worker.guard.closing = True
+        worker.guard.stopping.set()
+        await seconds_pass(worker, protocol.STOPPING_SECONDS + 1)
+        client.send(ROW[-1:])
+        assert (await client.answer())[0] == 200
+        assert not worker.guard.busy
+
+
 async def test_an_answer_that_nobody_reads_is_given_up() -> None:
     async with working() as worker, connected(worker) as client:
         client.send(b"GET /large HTTP/1.1\r\nHost: p\r\n\r\n")
