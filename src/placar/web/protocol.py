@@ -82,7 +82,8 @@ class Guard:
     most_connections: int = MOST_CONNECTIONS
     closing: bool = False
     """Every connection is to be closed after its next answer."""
-    connections: set[GuardedHttp] = field(default_factory=set)
+    connections: dict[GuardedHttp, None] = field(default_factory=dict)
+    """The oldest come first."""
     _resting: deque[GuardedHttp] = field(default_factory=deque)
     """Connections whose row is in the line and may not start yet."""
     _refusals: dict[int, list[bytes]] = field(default_factory=dict)
@@ -93,6 +94,19 @@ class Guard:
         """A body is coming, or something large is being done."""
         large = self.admission.bodies.held or self.admission.batches.ahead
         return bool(large) or any(each.in_body for each in self.connections)
+
+    def make_room(self, newcomer: GuardedHttp) -> bool:
+        """Close a connection that nobody uses, and tell whether there was one.
+
+        Else whoever opens connections and says nothing would keep ``/health`` from being answered.
+        """
+        others = (each for each in self.connections if each is not newcomer)
+        unused = next((each for each in others if not each.used and each.idle), None)
+        others = (each for each in self.connections if each is not newcomer)
+        leaves = unused or next((each for each in others if each.idle), None)
+        if leaves is not None:
+            leaves.transport.close()
+        return leaves is not None
 
     def look_around(self) -> None:
         """End what takes too long. To be called once a second."""
@@ -151,7 +165,7 @@ class GuardedHttp(HttpToolsProtocol):
         """A body is coming."""
         self.running: RequestResponseCycle | None = None
         """The request that is answered first; more may wait behind it."""
-        self._used = False
+        self.used = False
         """A whole head has come."""
         self._seconds = 0
         """How long what is awaited has been on its way, in whole seconds."""
@@ -164,17 +178,25 @@ class GuardedHttp(HttpToolsProtocol):
         self._stale_until = 0.0
         """What is read before had to wait, on the monotonic clock."""
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is being read, done or sent."""
+        answering = self.running is not None and not self.running.response_complete
+        coming = self.in_body or self._message_bytes
+        leaving = self.transport.is_closing() or self.transport.get_write_buffer_size()
+        return not (answering or coming or leaving)
+
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take the connection, or refuse it when there are too many."""
         super().connection_made(transport)
         connections = self._guard.connections
-        connections.add(self)
-        if len(connections) > self._guard.most_connections:
+        connections[self] = None
+        if len(connections) > self._guard.most_connections and not self._guard.make_room(self):
             self._give_up(Overloaded("Too many connections are open.", retry_after=1))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and whatever it waited for."""
-        self._guard.connections.discard(self)
+        self._guard.connections.pop(self, None)
         self._leave_line()
         if self.running is not None and not self.running.response_complete:
             # Uvicorn tells the last that came, which may wait behind this one.
@@ -208,7 +230,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Go on to the body."""
-        self.in_body = self._used = True
+        self.in_body = self.used = True
         self._seconds = 0
         super().on_headers_complete()
 
@@ -254,7 +276,7 @@ class GuardedHttp(HttpToolsProtocol):
                 self._give_up(RequestTooSlow("The body did not arrive in time."))
         elif self._message_bytes and self._seconds > HEAD_SECONDS:
             self._give_up(RequestTooSlow("The headers did not arrive in time."))
-        elif not self._used and self._seconds > SILENT_SECONDS:
+        elif not self.used and self._seconds > SILENT_SECONDS:
             self.transport.close()
 
     def _body_seconds(self) -> float:

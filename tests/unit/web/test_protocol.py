@@ -312,7 +312,7 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
         assert len(worker.guard.connections) == 1
         await seconds_pass(worker, 2)
         await asyncio.sleep(0.05)
-        assert worker.guard.connections == set()
+        assert not worker.guard.connections
 
 
 async def test_an_answer_that_is_read_slowly_is_not_given_up() -> None:
@@ -336,13 +336,33 @@ async def test_a_connection_without_a_byte_is_closed_in_the_end() -> None:
 async def test_connections_have_an_end() -> None:
     async with working() as worker:
         worker.guard.most_connections = 1
-        async with connected(worker) as one, connected(worker) as other:
+        worker.release = asyncio.Event()
+        async with connected(worker) as one:
             one.send(ROW)
+            await asyncio.sleep(0.05)
+            async with connected(worker) as other:
+                status, head = await other.answer()
+                assert status == 503
+                assert b"retry-after" in head
+                assert await other.closed()
+            worker.release.set()
             assert (await one.answer())[0] == 200
-            status, head = await other.answer()
-            assert status == 503
-            assert b"retry-after" in head
-            assert await other.closed()
+
+
+async def test_silent_connections_make_room_for_those_who_ask() -> None:
+    """First those that never said anything."""
+    async with working() as worker:
+        worker.guard.most_connections = 2
+        async with connected(worker) as used, connected(worker) as silent:
+            used.send(ROW)
+            assert (await used.answer())[0] == 200
+            async with connected(worker) as third, connected(worker) as fourth:
+                assert await silent.closed()
+                fourth.send(ALIVE)
+                assert (await fourth.answer())[0] == 200
+                assert await third.closed()
+                used.send(ROW)
+                assert (await used.answer())[0] == 200
 
 
 async def test_connections_are_closed_after_their_answer_before_the_worker_is_replaced() -> None:
@@ -371,7 +391,7 @@ async def test_an_answer_that_nobody_reads_is_given_up_while_its_connection_clos
         assert len(worker.guard.connections) == 1
         await seconds_pass(worker, 2)
         await asyncio.sleep(0.05)
-        assert worker.guard.connections == set()
+        assert not worker.guard.connections
 
 
 async def test_time_between_requests_does_not_count_for_the_next_head() -> None:
