@@ -217,6 +217,7 @@ def test_workers_that_have_grown_are_replaced_without_a_failed_request(
         *("gunicorn", "-c", str(configuration), "--keep-alive", "1", *COMMAND[1:]),
         environment={"PLACAR_WORKER_MEMORY": "1MB"},
     ).ready()
+    eventually(lambda: len(service.workers()) == 2, 10)  # one is enough to be ready
     first = set(service.workers())
     load = Load(service)
     eventually(lambda: first.isdisjoint(service.workers()), 60)

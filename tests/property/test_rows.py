@@ -89,3 +89,20 @@ def test_a_large_body_is_read_in_pieces() -> None:
     batch = read_rows(body, 100_000)
     assert batch.count == 100_000
     assert len(batch.pieces) > 5
+
+
+def test_millions_of_entries_that_are_no_rows_are_never_decoded() -> None:
+    """As one piece they would take forty times the body's bytes."""
+    body = b'{"rows":[{},' + b"0," * 1_100_000 + b"0]}"
+    with patch.object(module, "_decode", side_effect=AssertionError), pytest.raises(BodyTooLarge):
+        read_rows(body, 50_000)
+
+
+@pytest.mark.parametrize("blank", [b"\v", b"\f"])
+@pytest.mark.parametrize("place", [b"^", b"$", b"|"])
+def test_what_only_looks_blank_is_refused(blank: bytes, place: bytes) -> None:
+    body = b'^{"rows": [{"a":1},{"a":2},|{"a":3},{"a":4}]$}'.replace(place, blank)
+    for other in (b"^", b"$", b"|"):
+        body = body.replace(other, b"")
+    with pytest.raises(MalformedBody):
+        in_pieces(body)

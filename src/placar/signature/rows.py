@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from placar.errors import BodyTooLarge
-from placar.signature.body import Body, decode_rows
+from placar.signature.body import LARGEST_ROW, Body, decode_rows
 
 Rows = Sequence[msgspec.Raw]
 
@@ -23,12 +23,14 @@ _PIECE = 128 * 1024
 """Bytes of a piece, about: a fraction of a millisecond."""
 _SMALL = 1024**2
 """A body that is decoded at once."""
+_LONGEST = 2 * LARGEST_ROW
+"""Bytes of a piece at most: more are no rows, but perhaps millions of entries."""
 _TRIES = 8
 """Places that are tried for the end of one piece."""
 
-_HEAD = re.compile(rb'\s*\{\s*"rows"\s*:\s*\[')
-_BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
-_TAIL = re.compile(rb"\]\s*\}\s*\Z")
+_HEAD = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"rows"[ \t\r\n]*:[ \t\r\n]*\[')
+_BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+_TAIL = re.compile(rb"\][ \t\r\n]*\}[ \t\r\n]*\Z")
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -89,6 +91,8 @@ def _next_piece(body: Body, start: int, end: int) -> tuple[memoryview, int, int]
     for _ in range(_TRIES):
         between = _BETWEEN.search(body, look, end) if look < end else None
         stop, following = (between.start() + 1, between.end()) if between else (end, end)
+        if stop - start > _LONGEST:
+            return None
         piece = memoryview(body)[start:stop]
         try:
             return piece, len(_decode(piece)), following

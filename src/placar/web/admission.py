@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import Scope
@@ -66,7 +67,7 @@ class Admission:
             DeadlineUnmet: it could not be answered in time.
         """
         if deadline is not None:
-            _check_deadline(deadline, self.rows.seconds)
+            _check_deadline(deadline, self.rows.seconds, self.rows.doubt)
         if self.rows.full:
             self._meters.shed["row"] += 1
             raise Overloaded(retry_after=self.rows.refuse())
@@ -94,7 +95,7 @@ class Admission:
         if self.batches.too_many(rows):
             self._refuse_batch("Other batches wait already.", self.batches.retry_after)
         if deadline is not None:
-            _check_deadline(deadline, self.batches.estimate(rows))
+            _check_deadline(deadline, self.batches.estimate(rows), self.batches.doubt)
 
     def sheds_reasons(self) -> bool:
         """Tell whether reasons have to be done without, and count it."""
@@ -139,11 +140,12 @@ def deadline_of(scope: Scope) -> float | None:
     return arrived + seconds
 
 
-def _check_deadline(deadline: float, needed: float) -> None:
+def _check_deadline(deadline: float, needed: float, doubt: Callable[[], None]) -> None:
     left = deadline - time.monotonic()
     if left <= 0:
         raise DeadlineUnmet("The caller's time was over before the work began.")
     if left < needed:
+        doubt()
         raise DeadlineUnmet(
             f"Answering takes about {needed:.3f} s more, and the caller waits {left:.3f} s."
         )

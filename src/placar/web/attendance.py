@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from typing import cast
 
 from uvicorn import Server
 
 from placar.web.protocol import Guard, GuardedHttp
+
+_log = logging.getLogger(__name__)
 
 _EVERY = 1.0
 
@@ -34,7 +37,10 @@ async def attend(server: Server | None, guard: Guard) -> None:
     """
     beat = server.config.callback_notify if server is not None else None
     while True:
-        guard.look_around()
-        if beat is not None:
-            await beat()
+        try:
+            guard.look_around()
+            if beat is not None:
+                await beat()
+        except Exception:  # noqa: BLE001 - an outermost loop: without it nothing is ever ended
+            _log.exception("attendance_failed")
         await asyncio.sleep(_EVERY)

@@ -10,7 +10,9 @@ from typing import Final
 from placar.box.cpu_share import CpuShare
 
 LONGEST_WAIT: Final = 0.1
-"""Seconds that a single row may wait for those before it."""
+"""Seconds that a single row may wait for those before it. No less is left than …"""
+_LEAST, _LEAST_BATCH = 0.0005, 0.00001
+"""… so many seconds, alone and in a batch: or senseless deadlines would talk the line away."""
 SHORT_WAIT: Final = 0.01
 """The same while rows are being refused: a long line would serve none of them better."""
 LONGEST_BATCH_WAIT: Final = 20.0
@@ -22,13 +24,19 @@ _IDLE = 0.1
 """Seconds without a row after which a worker that refuses rows takes whatever comes."""
 _ALWAYS = 2
 """Single rows that may wait however slow the model is."""
-_FIRST_GUESS = 0.0005
-"""Seconds that a row takes, until one has been seen."""
+_FIRST_GUESS, _FIRST_BATCH_GUESS = 0.0005, 0.0001
+"""Seconds that a row takes, alone and in a batch, until one has been seen."""
 _NEWEST = 0.05
 """Weight of a newly scored row in the average."""
 _NEWEST_SLICE, _WHOLE_SLICE = 0.5, 500
 """Weight of a batch's slice with so many rows; a smaller one counts less."""
 _LONGEST_RETRY = 60
+_SURPRISE = 10
+"""Times the average that one measurement counts at most: a process that was frozen for seconds has
+not become slow."""
+_DOUBT = 0.9
+"""What is left of an average for whose sake something was refused: what is refused cannot correct
+it."""
 
 Clock = Callable[[], float]
 
@@ -95,9 +103,13 @@ class SingleRows:
 
     def done(self, seconds: float) -> None:
         """Note that a row was scored, and in what time."""
-        self.seconds += _NEWEST * (seconds - self.seconds)
+        self.seconds += _NEWEST * (min(seconds, _SURPRISE * self.seconds) - self.seconds)
         self._taken += 1
         self._done_at = self._clock()
+
+    def doubt(self) -> None:
+        """Note that a row was refused only because of what a row takes."""
+        self.seconds = max(min(_LEAST, self.seconds), _DOUBT * self.seconds)
 
     def refuse(self) -> int:
         """Note that a row is refused, and return ``retry_after``."""
@@ -115,7 +127,7 @@ class BatchRows:
     def __init__(self) -> None:
         """Begin with none."""
         self.ahead = 0
-        self.seconds = _FIRST_GUESS
+        self.seconds = _FIRST_BATCH_GUESS
         """That one row takes in the pool, on average, with whatever else runs meanwhile."""
 
     @property
@@ -135,11 +147,25 @@ class BatchRows:
         """Take a batch."""
         self.ahead += rows
 
-    def done(self, rows: int, seconds: float) -> None:
-        """Note that a slice was scored, and in what time."""
-        weight = _NEWEST_SLICE * min(1.0, rows / _WHOLE_SLICE)
-        self.seconds += weight * (seconds / rows - self.seconds)
+    def done(self, rows: int, seconds: float, *, whole: bool = True) -> None:
+        """Note that a slice was scored, and in what time.
+
+        Args:
+            rows: of the slice.
+            seconds: that it took.
+            whole: it has as many rows as a slice can have; each of fewer takes longer, which says
+                nothing about a large batch.
+        """
         self.ahead -= rows
+        if seconds > rows * self.seconds and not whole:
+            return
+        weight = _NEWEST_SLICE * min(1.0, rows / _WHOLE_SLICE)
+        each = min(seconds / rows, _SURPRISE * self.seconds)
+        self.seconds += weight * (each - self.seconds)
+
+    def doubt(self) -> None:
+        """Note that a batch was refused only because of what its rows take."""
+        self.seconds = max(min(_LEAST_BATCH, self.seconds), _DOUBT * self.seconds)
 
     def drop(self, rows: int) -> None:
         """Forget the rest of a batch that nobody waits for any more."""

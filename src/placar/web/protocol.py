@@ -47,6 +47,7 @@ BODY_RATE: Final = 16 * 1024
 """… one second more for so many bytes that did."""
 STOPPING_SECONDS: Final = 5
 """That a body may take while the server stops."""
+_LAST_LOOK_SECONDS = 0.02
 SILENT_SECONDS: Final = 60
 """That a connection may last without a single byte."""
 UNREAD_SECONDS: Final = 30
@@ -56,6 +57,10 @@ HOLD_SECONDS: Final = 1.0
 """That a connection is not read from after a refusal; ``Retry-After`` says as much or more."""
 _STALE_SECONDS = 0.05
 """After that, in which what comes was probably sent long before."""
+
+MOST_AHEAD: Final = 64
+"""Requests that a client may send before the answer to its first. Each takes kilobytes at once,
+while twenty bytes are enough to send one."""
 
 MOST_CONNECTIONS: Final = 1000
 """Per worker. Each may hold some tens of kilobytes."""
@@ -77,11 +82,31 @@ class Guard:
     most_connections: int = MOST_CONNECTIONS
     closing: bool = False
     """Every connection is to be closed after its next answer."""
-    connections: set[GuardedHttp] = field(default_factory=set)
+    connections: dict[GuardedHttp, None] = field(default_factory=dict)
+    """The oldest come first."""
     _resting: deque[GuardedHttp] = field(default_factory=deque)
     """Connections whose row is in the line and may not start yet."""
     _refusals: dict[int, list[bytes]] = field(default_factory=dict)
     """Head and body of answers, by the seconds that they name: made once."""
+
+    @property
+    def busy(self) -> bool:
+        """A body is coming, or something large is being done."""
+        large = self.admission.bodies.held or self.admission.batches.ahead
+        return bool(large) or any(each.in_body for each in self.connections)
+
+    def make_room(self, newcomer: GuardedHttp) -> bool:
+        """Close a connection that nobody uses, and tell whether there was one.
+
+        Else whoever opens connections and says nothing would keep ``/health`` from being answered.
+        """
+        others = (each for each in self.connections if each is not newcomer)
+        unused = next((each for each in others if not each.used and each.idle), None)
+        others = (each for each in self.connections if each is not newcomer)
+        leaves = unused or next((each for each in others if each.idle), None)
+        if leaves is not None:
+            leaves.transport.close()
+        return leaves is not None
 
     def look_around(self) -> None:
         """End what takes too long. To be called once a second."""
@@ -103,11 +128,12 @@ class Guard:
         if self._resting:
             self._resting[0].loop.call_later(_REST, self._start_resting)
 
-    def refusal(self, arrived: float) -> bytes:
+    def refusal(self, arrived: float, *, last: bool) -> bytes:
         """Note that a single row is refused, and return the whole answer to it.
 
         Args:
             arrived: when its first byte was read, on the monotonic clock.
+            last: the connection is closed after it.
         """
         self.meters.shed["row"] += 1
         seconds = self.admission.rows.refuse()
@@ -116,7 +142,13 @@ class Guard:
             whole = raw_problem(Overloaded(retry_after=seconds))
             parts = self._refusals[seconds] = whole.split(b"\r\n\r\n", 1)
         took = 1000 * (time.monotonic() - arrived)
-        return b"%b\r\nserver-timing: app;dur=%.3f\r\n\r\n%b" % (parts[0], took, parts[1])
+        closing = b"connection: close\r\n" if last else b""
+        end = (took, closing, parts[1])
+        return b"%b\r\nserver-timing: app;dur=%.3f\r\n%b\r\n%b" % (parts[0], *end)
+
+
+class _TooFarAheadError(Exception):
+    """Ends the reading of what came in one piece."""
 
 
 class GuardedHttp(HttpToolsProtocol):
@@ -129,9 +161,11 @@ class GuardedHttp(HttpToolsProtocol):
         self._guard = guard
         self._message_bytes = 0
         self._body_bytes = 0
-        self._in_head = True
-        self._in_body = False
-        self._used = False
+        self.in_body = False
+        """A body is coming."""
+        self.running: RequestResponseCycle | None = None
+        """The request that is answered first; more may wait behind it."""
+        self.used = False
         """A whole head has come."""
         self._seconds = 0
         """How long what is awaited has been on its way, in whole seconds."""
@@ -144,18 +178,30 @@ class GuardedHttp(HttpToolsProtocol):
         self._stale_until = 0.0
         """What is read before had to wait, on the monotonic clock."""
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is being read, done or sent."""
+        answering = self.running is not None and not self.running.response_complete
+        coming = self.in_body or self._message_bytes
+        leaving = self.transport.is_closing() or self.transport.get_write_buffer_size()
+        return not (answering or coming or leaving)
+
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take the connection, or refuse it when there are too many."""
         super().connection_made(transport)
         connections = self._guard.connections
-        connections.add(self)
-        if len(connections) > self._guard.most_connections:
+        connections[self] = None
+        if len(connections) > self._guard.most_connections and not self._guard.make_room(self):
             self._give_up(Overloaded("Too many connections are open.", retry_after=1))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and whatever it waited for."""
-        self._guard.connections.discard(self)
+        self._guard.connections.pop(self, None)
         self._leave_line()
+        if self.running is not None and not self.running.response_complete:
+            # Uvicorn tells the last that came, which may wait behind this one.
+            self.running.disconnected = True
+            self.running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -174,13 +220,17 @@ class GuardedHttp(HttpToolsProtocol):
             self._start_or_refuse()
 
     def on_message_begin(self) -> None:
-        """Note when the request arrived."""
+        """Note when the request arrived; there is an end to sending ahead."""
+        if len(self.pipeline) >= MOST_AHEAD:
+            self._give_up(Overloaded("Too many requests were sent ahead.", retry_after=1))
+            raise _TooFarAheadError  # nothing else stops the parser
         super().on_message_begin()
+        self._seconds = 0
         cast("Scope", self.scope)[ARRIVED] = time.monotonic()
 
     def on_headers_complete(self) -> None:
         """Go on to the body."""
-        self._in_head, self._in_body, self._used = False, True, True
+        self.in_body = self.used = True
         self._seconds = 0
         super().on_headers_complete()
 
@@ -191,7 +241,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Go on to the next head; a row whose body came late enters the line now."""
-        self._in_head, self._in_body = True, False
+        self.in_body = False
         self._seconds = self._message_bytes = self._body_bytes = 0
         super().on_message_complete()
         if self._unstarted is None and not self.pipeline and not self.cycle.response_complete:
@@ -202,6 +252,11 @@ class GuardedHttp(HttpToolsProtocol):
         self._leave_line()
         super().on_response_complete()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close, unless something came while the loop stood still: timers run before sockets."""
+        close = super().timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(_LAST_LOOK_SECONDS, close)
+
     def send_400_response(self, msg: str) -> None:
         """Say that this is not HTTP, in a problem document."""
         del msg
@@ -209,23 +264,24 @@ class GuardedHttp(HttpToolsProtocol):
 
     def look(self) -> None:
         """End this connection if what it does takes too long. Called once a second."""
-        if self.transport.is_closing():
-            return
-        if self.flow.write_paused:
-            self._look_at_reader()
+        if self.flow.write_paused or self.transport.is_closing():
+            self._look_at_reader()  # closing takes as long as somebody reads
             return
         self._unread_seconds = 0
+        if self.flow.read_paused:
+            return  # nothing can arrive
         self._seconds += 1
-        if self._in_body:
-            if not self.flow.read_paused and self._seconds > self._body_seconds():
+        if self.in_body:
+            if self._seconds > self._body_seconds():
                 self._give_up(RequestTooSlow("The body did not arrive in time."))
         elif self._message_bytes and self._seconds > HEAD_SECONDS:
             self._give_up(RequestTooSlow("The headers did not arrive in time."))
-        elif not self._used and self._seconds > SILENT_SECONDS:
+        elif not self.used and self._seconds > SILENT_SECONDS:
             self.transport.close()
 
     def _body_seconds(self) -> float:
-        if self._guard.stopping.is_set():
+        # Who replaces a worker waits; who stops a server does not.
+        if self._guard.stopping.is_set() and not self._guard.closing:
             return STOPPING_SECONDS
         return BODY_SECONDS + self._body_bytes / BODY_RATE
 
@@ -241,6 +297,7 @@ class GuardedHttp(HttpToolsProtocol):
         """Wait with it until all that was received is read: a refusal needs the whole request."""
         if self._guard.closing:
             cycle.keep_alive = False
+        self.running = cycle
         if self._feeding:
             self._unstarted = (cycle, app)
         else:
@@ -267,7 +324,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def _refuse(self, cycle: RequestResponseCycle) -> None:
         arrived: float = cast("Scope", cycle.scope)[ARRIVED]
-        self.transport.write(self._guard.refusal(arrived))
+        self.transport.write(self._guard.refusal(arrived, last=not cycle.keep_alive))
         cycle.response_started = cycle.response_complete = True
         self._count(_ROW, HTTPStatus.SERVICE_UNAVAILABLE)
         if not cycle.keep_alive:
@@ -300,7 +357,8 @@ class GuardedHttp(HttpToolsProtocol):
         """Answer with a problem, if no answer has begun, and close the connection."""
         if self.transport.is_closing():
             return
-        begun = self._used and self.cycle.response_started and not self.cycle.response_complete
+        first = self.running
+        begun = first is not None and first.response_started and not first.response_complete
         if not begun:
             extra = [*self.server_state.default_headers, CLOSE_HEADER]
             self.transport.write(raw_problem(error, extra))

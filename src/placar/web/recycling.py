@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ YOUNGEST = 60.0
 time."""
 APART = 30.0
 """Seconds between two replacements, whichever worker's."""
+_LAST_LARGE = 60.0
+"""Seconds for bodies that come and batches that are scored, in which the worker still listens."""
 _LAST_ANSWERS = 3.0
 """Seconds for what was sent before the worker stopped listening."""
 _PAUSE = 0.05
@@ -106,9 +109,13 @@ class Leaving:
         """End the server without losing a request."""
         self.guard.closing = True
         await asyncio.sleep(self.server.config.timeout_keep_alive + 0.5)
+        await self._wait(lambda: self.guard.busy, _LAST_LARGE)
         for listening in self.server.servers:
             listening.close()
-        deadline = time.monotonic() + _LAST_ANSWERS
-        while self.guard.connections and time.monotonic() < deadline:  # noqa: ASYNC110 - see stopping
-            await asyncio.sleep(_PAUSE)
+        await self._wait(lambda: bool(self.guard.connections), _LAST_ANSWERS)
         self.server.should_exit = True
+
+    async def _wait(self, last: Callable[[], bool], longest: float) -> None:
+        deadline = time.monotonic() + longest
+        while last() and time.monotonic() < deadline:  # noqa: ASYNC110 - see stopping
+            await asyncio.sleep(_PAUSE)

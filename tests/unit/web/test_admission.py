@@ -20,6 +20,7 @@ from placar.web.admission import Admission, deadline_of
 from placar.web.bodies import Bodies
 from placar.web.metrics import Meters
 from placar.web.routes.batch import PredictBatch
+from placar.web.routes.predict import PredictRow
 from web_scenes import Service
 
 pytestmark = pytest.mark.anyio
@@ -203,3 +204,67 @@ async def test_a_large_body_holds_its_memory_until_it_is_answered(service: Servi
     go_on.set()
     assert (await batch).json()["scored"] == 20_000
     assert bodies.held == 0
+
+
+async def test_callers_with_deadlines_are_answered_again_after_the_worker_was_frozen(
+    service: Service,
+) -> None:
+    rows = service.state.admission.rows
+    rows.seconds = 5.0
+    hurry = {"X-Request-Timeout": "0.2"}
+    statuses = []
+    for _ in range(60):
+        answer = await service.client.post("/predict", json=a_row(), headers=hurry)
+        statuses.append(answer.status_code)
+    assert (statuses[0], statuses[-1]) == (503, 200)
+
+
+async def test_a_client_that_does_not_read_makes_no_row_seem_slow(service: Service) -> None:
+    rows = service.state.admission.rows
+    before = rows.seconds
+    body = json.dumps(a_row()).encode()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        del message
+        await asyncio.sleep(0.1)
+
+    scope = {"headers": [], "query_string": b"", "path_params": {}}
+    await PredictRow(service.state)(scope, receive, send)
+    assert rows.seconds < before + 0.002
+
+
+async def test_an_answer_that_is_kept_until_its_end_takes_room_too(service: Service) -> None:
+    """With reasons it may be a hundred times as long as its request."""
+    admission = service.state.admission
+    admission.bodies.room = 400_000
+    body = json.dumps({"rows": [a_row()] * 3_000}).encode()
+    incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return incoming.pop(0) if incoming else await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"headers": [], "query_string": b"", "path_params": {}, "http_version": "1.0"}
+    with pytest.raises(BodyTooLarge):
+        await PredictBatch(service.state)(scope, receive, send)
+    assert sent == []
+    assert (admission.batches.ahead, admission.bodies.held) == (0, 0)
+
+
+async def test_a_batch_whose_time_is_over_before_anything_was_answered_is_refused(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(self: Admission) -> None:
+        del self
+        await asyncio.sleep(0.11)
+
+    monkeypatch.setattr(Admission, "give_way", late)
+    hurry = {"X-Request-Timeout": "0.1"}
+    answer = await service.client.post("/predict/batch", json={"rows": [a_row()]}, headers=hurry)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/docs#deadline_unmet")

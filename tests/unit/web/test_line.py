@@ -121,3 +121,50 @@ def test_without_a_quota_there_is_always_cpu_left(clock: Clock) -> None:
     share = CpuShare(clock=clock, used=Clock())
     assert share.cpus == 1.0
     assert not share.overdrawn()
+
+
+def test_a_process_that_was_frozen_has_not_become_slow(rows: SingleRows) -> None:
+    rows.done(8.0)
+    rows.waiting = 16
+    assert not rows.full
+    batches = BatchRows()
+    for _ in range(20):
+        batches.done(500, 0.05)
+    batches.done(500, 8.0)
+    assert batches.estimate(10_000) < LONGEST_BATCH_WAIT
+
+
+def test_a_model_that_has_become_slow_is_learnt_all_the_same(rows: SingleRows) -> None:
+    for _ in range(100):
+        rows.done(0.1)
+    assert rows.seconds > 0.09
+
+
+def test_what_is_refused_for_its_estimate_makes_the_estimate_doubtful() -> None:
+    """Else nothing would ever correct it: who is refused is not measured."""
+    rows, batches = SingleRows(), BatchRows()
+    rows.seconds, batches.seconds = 3.0, 0.1
+    for _ in range(200):
+        rows.doubt()
+        batches.doubt()
+    assert 0.0001 < rows.seconds < 0.001
+    assert batches.estimate(50_000) < 1.0
+    fast = rows.seconds = 0.0001
+    rows.doubt()
+    assert rows.seconds == fast
+
+
+def test_a_worker_that_has_seen_no_batch_yet_takes_several_large_ones() -> None:
+    batches = BatchRows()
+    batches.begin(100_000)
+    assert not batches.too_many(50_000)
+
+
+def test_small_batches_do_not_make_a_large_one_seem_slow() -> None:
+    """Each of their rows bears the cost of a visit to the pool, which a large batch shares."""
+    batches = BatchRows()
+    for _ in range(10_000):
+        batches.begin(1)
+        batches.done(1, 0.005, whole=False)
+    assert batches.estimate(50_000) < LONGEST_BATCH_WAIT
+    assert batches.ahead == 0

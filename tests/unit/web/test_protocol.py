@@ -291,6 +291,19 @@ async def test_a_stalled_body_does_not_hold_up_a_stop() -> None:
         assert (await client.answer())[0] == 408
 
 
+async def test_a_body_that_still_comes_has_its_time_when_the_worker_is_replaced() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW[:-1])
+        await asyncio.sleep(0.05)
+        assert worker.guard.busy
+        worker.guard.closing = True
+        worker.guard.stopping.set()
+        await seconds_pass(worker, protocol.STOPPING_SECONDS + 1)
+        client.send(ROW[-1:])
+        assert (await client.answer())[0] == 200
+        assert not worker.guard.busy
+
+
 async def test_an_answer_that_nobody_reads_is_given_up() -> None:
     async with working() as worker, connected(worker) as client:
         client.send(b"GET /large HTTP/1.1\r\nHost: p\r\n\r\n")
@@ -299,7 +312,7 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
         assert len(worker.guard.connections) == 1
         await seconds_pass(worker, 2)
         await asyncio.sleep(0.05)
-        assert worker.guard.connections == set()
+        assert not worker.guard.connections
 
 
 async def test_an_answer_that_is_read_slowly_is_not_given_up() -> None:
@@ -323,13 +336,33 @@ async def test_a_connection_without_a_byte_is_closed_in_the_end() -> None:
 async def test_connections_have_an_end() -> None:
     async with working() as worker:
         worker.guard.most_connections = 1
-        async with connected(worker) as one, connected(worker) as other:
+        worker.release = asyncio.Event()
+        async with connected(worker) as one:
             one.send(ROW)
+            await asyncio.sleep(0.05)
+            async with connected(worker) as other:
+                status, head = await other.answer()
+                assert status == 503
+                assert b"retry-after" in head
+                assert await other.closed()
+            worker.release.set()
             assert (await one.answer())[0] == 200
-            status, head = await other.answer()
-            assert status == 503
-            assert b"retry-after" in head
-            assert await other.closed()
+
+
+async def test_silent_connections_make_room_for_those_who_ask() -> None:
+    """First those that never said anything."""
+    async with working() as worker:
+        worker.guard.most_connections = 2
+        async with connected(worker) as used, connected(worker) as silent:
+            used.send(ROW)
+            assert (await used.answer())[0] == 200
+            async with connected(worker) as third, connected(worker) as fourth:
+                assert await silent.closed()
+                fourth.send(ALIVE)
+                assert (await fourth.answer())[0] == 200
+                assert await third.closed()
+                used.send(ROW)
+                assert (await used.answer())[0] == 200
 
 
 async def test_connections_are_closed_after_their_answer_before_the_worker_is_replaced() -> None:
@@ -348,3 +381,97 @@ async def test_an_upgrade_is_answered_as_a_request(tmp_path: Path) -> None:
             b"GET /health HTTP/1.1\r\nHost: p\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
         )
         assert (await client.answer())[0] == 200
+
+
+async def test_an_answer_that_nobody_reads_is_given_up_while_its_connection_closes_too() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(b"GET /large HTTP/1.1\r\nHost: p\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(0.2)
+        await seconds_pass(worker, protocol.UNREAD_SECONDS)
+        assert len(worker.guard.connections) == 1
+        await seconds_pass(worker, 2)
+        await asyncio.sleep(0.05)
+        assert not worker.guard.connections
+
+
+async def test_time_between_requests_does_not_count_for_the_next_head() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW)
+        assert (await client.answer())[0] == 200
+        await seconds_pass(worker, 5 * protocol.HEAD_SECONDS)
+        client.send(ROW[:20])
+        await seconds_pass(worker, 1)
+        client.send(ROW[20:])
+        assert (await client.answer())[0] == 200
+
+
+async def test_time_in_which_a_body_is_not_read_does_not_count() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW[:-1])
+        await asyncio.sleep(0.05)
+        (connection,) = worker.guard.connections
+        connection.flow.pause_reading()
+        await seconds_pass(worker, 2 * protocol.BODY_SECONDS)
+        connection.flow.resume_reading()
+        await seconds_pass(worker, 1)
+        client.send(ROW[-1:])
+        assert (await client.answer())[0] == 200
+
+
+async def test_requests_sent_ahead_are_answered_in_turn() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW * protocol.MOST_AHEAD)
+        for _ in range(protocol.MOST_AHEAD):
+            assert (await client.answer())[0] == 200
+        assert worker.guard.admission.rows.waiting == 0
+
+
+async def test_requests_sent_ahead_have_an_end() -> None:
+    async with working() as worker, connected(worker) as client:
+        client.send(ALIVE * 5_000)
+        with suppress(ConnectionResetError):  # it was still sending
+            assert (await client.answer())[0] == 503
+        assert await client.closed()
+        assert worker.started <= 1
+
+
+async def test_a_refusal_says_when_its_connection_closes() -> None:
+    async with working() as worker, connected(worker) as one, connected(worker) as other:
+        full(worker)
+        one.send(ROW.replace(b"Host", b"Connection: close\r\nHost"))
+        assert b"\r\nconnection: close\r\n" in (await one.answer())[1]
+        worker.guard.closing = True
+        other.send(ROW)
+        assert b"\r\nconnection: close\r\n" in (await other.answer())[1]
+        assert await other.closed()
+
+
+async def test_what_came_while_the_loop_stood_still_is_read_before_a_connection_is_closed() -> None:
+    """Uvloop looks at its timers before it looks at its sockets."""
+    async with working() as worker, connected(worker) as client:
+        client.send(ROW)
+        assert (await client.answer())[0] == 200
+        (connection,) = worker.guard.connections
+        client.send(ROW)  # the kernel has it at once
+        connection.timeout_keep_alive_handler()
+        assert (await client.answer())[0] == 200
+        connection.timeout_keep_alive_handler()
+        assert await client.closed()
+
+
+async def test_the_request_that_is_answered_hears_of_a_hang_up_and_not_the_last_that_was_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with working() as worker:
+        worker.release = asyncio.Event()
+        async with connected(worker) as client:
+            client.send(ROW + ALIVE)
+            await asyncio.sleep(0.05)
+            (connection,) = worker.guard.connections
+            first = connection.running
+        await asyncio.sleep(0.05)
+        assert first is not None
+        assert first.disconnected
+        worker.release.set()
+        await asyncio.sleep(0.05)
+    assert caplog.text == ""

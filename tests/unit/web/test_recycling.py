@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from uvicorn import Server
 
 from placar.web import recycling
 from placar.web.admission import Admission
 from placar.web.memory import private_memory
 from placar.web.metrics import Meters
-from placar.web.recycling import Recycling
+from placar.web.protocol import Guard
+from placar.web.recycling import Leaving, Recycling
 
 SHARE = 100
 
@@ -102,3 +108,28 @@ def test_what_a_process_holds_alone_is_known() -> None:
     grown = private_memory() - before
     assert 15_000_000 < grown < 40_000_000
     assert block
+
+
+@pytest.mark.anyio
+async def test_a_worker_goes_on_listening_while_something_large_is_done(
+    admission: Admission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listening:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(recycling, "_PAUSE", 0.01)
+    listening = Listening()
+    server = SimpleNamespace(
+        config=SimpleNamespace(timeout_keep_alive=-0.5), servers=[listening], should_exit=False
+    )
+    leaving = Leaving(cast("Server", server), Guard(admission, Meters(), Event()))
+    admission.batches.begin(10)
+    leaves = asyncio.create_task(leaving.leave())
+    await asyncio.sleep(0.05)
+    assert (listening.closed, server.should_exit) == (False, False)
+    admission.batches.drop(10)
+    await leaves
+    assert (listening.closed, server.should_exit) == (True, True)

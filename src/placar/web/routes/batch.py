@@ -17,12 +17,13 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from placar.errors import BodyTooLarge, InputError, InvalidRow, Issue, MalformedBody
+from placar.errors import BodyTooLarge, DeadlineUnmet, InputError, InvalidRow, Issue, MalformedBody
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
 from placar.signature.body import decode_row
 from placar.signature.rows import RowBatch, Rows, read_rows
 from placar.web.admission import SHED, deadline_of
+from placar.web.bodies import Hold
 from placar.web.ids import new_prediction_id
 from placar.web.routes.predict import scorer_for, wanted_reasons
 from placar.web.state import AppState
@@ -73,6 +74,8 @@ class _Task:
     reasons: int
     issues: int
     """How many issues may still be told in full."""
+    whole: bool
+    """There are as many rows as one visit may have."""
 
 
 @dataclass(slots=True)
@@ -105,22 +108,25 @@ class _Batch:
         step = _rows_per_visit(self.scorer, self.reasons)
         for start, rows in self.rows.slices(step):
             issues = _MOST_ISSUES - answer.issues
-            yield _Task(self.scorer, rows, start, self.reasons, issues)
+            whole = len(rows) == step
+            yield _Task(self.scorer, rows, start, self.reasons, issues, whole)
 
 
 class _Answer:
     """The answer, sent slice by slice; the connection's own pace holds back who is too fast."""
 
-    def __init__(self, send: Send, *, whole: bool, shed: bool) -> None:
+    def __init__(self, send: Send, *, whole: Hold | None, shed: bool) -> None:
         """Begin with nothing sent.
 
         Args:
             send: the request's.
-            whole: keep everything until the end, for HTTP/1.0, which knows no chunks.
+            whole: takes the memory for everything until the end, for HTTP/1.0, which knows no
+                chunks.
             shed: reasons were asked for, and are left out.
         """
         self._send = send
-        self._whole: list[bytes] | None = [] if whole else None
+        self._hold = whole
+        self._whole: list[bytes] = []
         self._shed = shed
         self._begun = False
         self.issues = 0
@@ -128,6 +134,11 @@ class _Answer:
         self._scored = 0
         self._rejected = 0
         self._warnings: Counter[str] = Counter()
+
+    @property
+    def sent(self) -> bool:
+        """Something of it has left: its status cannot be changed any more."""
+        return self._begun and self._hold is None
 
     async def add(self, done: _Slice) -> None:
         """Send a slice's entries."""
@@ -148,14 +159,15 @@ class _Answer:
         }
         begin = b"" if self._begun else b'{"predictions":['
         await self._put(begin + b"]," + encode_json(tail)[1:] + b"\n")
-        if self._whole is not None:
+        if self._hold is not None:
             await self._start((b"content-length", str(sum(map(len, self._whole))).encode()))
             for part in self._whole:
                 await self._send({"type": "http.response.body", "body": part, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _put(self, part: bytes) -> None:
-        if self._whole is not None:
+        if self._hold is not None:
+            self._hold.grow(len(part))
             self._whole.append(part)
         else:
             if not self._begun:
@@ -192,7 +204,8 @@ class PredictBatch:
             state.admission.take_batch(rows.count, deadline)
             shed = bool(reasons) and state.admission.sheds_reasons()
             batch = _Batch(scorer, rows, 0 if shed else reasons, deadline)
-            answer = _Answer(send, whole=scope.get("http_version") == "1.0", shed=shed)
+            whole = hold if scope.get("http_version") == "1.0" else None
+            answer = _Answer(send, whole=whole, shed=shed)
             await self._score(batch, answer, receive)
 
     async def _score(self, batch: _Batch, answer: _Answer, receive: Receive) -> None:
@@ -203,11 +216,14 @@ class PredictBatch:
         try:
             for task in batch.tasks(answer):
                 await admission.give_way()
+                if batch.expired() and not answer.sent:
+                    raise DeadlineUnmet("The caller's time was over before anything was answered.")
                 if hung_up.done() or batch.expired():
                     raise ClientDisconnect
                 began = time.monotonic()
                 done = await self._state.compute(_score, task)
-                admission.batches.done(len(task.rows), time.monotonic() - began)
+                took = time.monotonic() - began
+                admission.batches.done(len(task.rows), took, whole=task.whole)
                 left -= len(task.rows)
                 self._count(batch.scorer, done)
                 await answer.add(done)

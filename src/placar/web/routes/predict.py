@@ -81,8 +81,9 @@ class PredictRow:
                 answer = _answer(scorer, body, reasons, meters)
             else:
                 answer = await self._state.compute(_answer, scorer, body, reasons, meters)
-        await send_json(send, answer, headers=extra)
+        # Before it is sent: a client that does not read must not make rows seem slow.
         admission.rows.done(time.perf_counter() - began)
+        await send_json(send, answer, headers=extra)
 
 
 async def scorer_for(state: AppState, path: dict[str, str]) -> Scorer:
