@@ -9,7 +9,8 @@ from typing import cast
 
 from uvicorn import Server
 
-from placar.web.protocol import Guard, GuardedHttp
+from placar.web.guard import Guard
+from placar.web.protocol import GuardedHttp
 
 _log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from uvicorn import Server
 from placar.errors import StoreUnavailable
 from placar.settings import worker_slot
 from placar.web.attendance import attend, guard_connections
+from placar.web.guard import Guard
 from placar.web.lookout import Lookout
 from placar.web.memory import keep_memory_lean
-from placar.web.protocol import Guard
 from placar.web.recycling import Leaving, Recycling
 from placar.web.server import ensure_key, share_of_memory
 from placar.web.state import AppState

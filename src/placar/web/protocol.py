@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from asyncio import Transport
-from collections import deque
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from threading import Event
 from typing import Any, Final, cast
 
 from starlette.types import Scope
@@ -29,8 +27,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from placar.errors import HeadTooLarge, MalformedRequest, Overloaded, PlacarError, RequestTooSlow
 from placar.web.address import UNMATCHED
-from placar.web.admission import ARRIVED, Admission
-from placar.web.metrics import Meters
+from placar.web.admission import ARRIVED
+from placar.web.guard import Guard
 from placar.web.problems import raw_problem, status_of
 
 _log = logging.getLogger(__name__)
@@ -45,6 +43,8 @@ BODY_SECONDS: Final = 15
 """That a body may take to arrive, and …"""
 BODY_RATE: Final = 16 * 1024
 """… one second more for so many bytes that did."""
+ANSWERED_SECONDS: Final = 2
+"""That a body may go on after its request was answered, which then needs no more of it."""
 STOPPING_SECONDS: Final = 5
 """That a body may take while the server stops."""
 _LAST_LOOK_SECONDS = 0.02
@@ -62,89 +62,10 @@ MOST_AHEAD: Final = 64
 """Requests that a client may send before the answer to its first. Each takes kilobytes at once,
 while twenty bytes are enough to send one."""
 
-MOST_CONNECTIONS: Final = 1000
-"""Per worker. Each may hold some tens of kilobytes."""
-
-_REST = 0.002
-"""Seconds after which to see whether rows may start again."""
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*+(?!\r\n[ \t])", re.IGNORECASE)
 
 _ROW = "/predict"
 """How the paths end that single rows are sent to."""
-
-
-@dataclass(slots=True)
-class Guard:
-    """What the connections of one worker share."""
-
-    admission: Admission
-    meters: Meters
-    stopping: Event
-    most_connections: int = MOST_CONNECTIONS
-    closing: bool = False
-    """Every connection is to be closed after its next answer."""
-    connections: dict[GuardedHttp, None] = field(default_factory=dict)
-    """The oldest come first."""
-    _resting: deque[GuardedHttp] = field(default_factory=deque)
-    """Connections whose row is in the line and may not start yet."""
-    _refusals: dict[int, list[bytes]] = field(default_factory=dict)
-    """Head and body of answers, by the seconds that they name: made once."""
-
-    @property
-    def busy(self) -> bool:
-        """A body is coming, or something large is being done."""
-        large = self.admission.bodies.held or self.admission.batches.ahead
-        return bool(large) or any(each.in_body for each in self.connections)
-
-    def make_room(self, newcomer: GuardedHttp) -> bool:
-        """Close a connection that nobody uses, and tell whether there was one.
-
-        Else whoever opens connections and says nothing would keep ``/health`` from being answered.
-        """
-        others = (each for each in self.connections if each is not newcomer)
-        unused = next((each for each in others if not each.used and each.idle), None)
-        others = (each for each in self.connections if each is not newcomer)
-        leaves = unused or next((each for each in others if each.idle), None)
-        if leaves is not None:
-            leaves.transport.close()
-        return leaves is not None
-
-    def look_around(self) -> None:
-        """End what takes too long. To be called once a second."""
-        for connection in tuple(self.connections):
-            connection.look()
-
-    def start_in_turn(self, connection: GuardedHttp) -> None:
-        """Start a row that is in the line, now or as soon as the worker need not rest."""
-        if not self._resting and not self.admission.rows.resting:
-            connection.start()
-            return
-        self._resting.append(connection)
-        if len(self._resting) == 1:
-            connection.loop.call_later(_REST, self._start_resting)
-
-    def _start_resting(self) -> None:
-        while self._resting and not self.admission.rows.resting:
-            self._resting.popleft().start()
-        if self._resting:
-            self._resting[0].loop.call_later(_REST, self._start_resting)
-
-    def refusal(self, arrived: float, *, last: bool) -> bytes:
-        """Note that a single row is refused, and return the whole answer to it.
-
-        Args:
-            arrived: when its first byte was read, on the monotonic clock.
-            last: the connection is closed after it.
-        """
-        self.meters.shed["row"] += 1
-        seconds = self.admission.rows.refuse()
-        parts = self._refusals.get(seconds)
-        if parts is None:
-            whole = raw_problem(Overloaded(retry_after=seconds))
-            parts = self._refusals[seconds] = whole.split(b"\r\n\r\n", 1)
-        took = 1000 * (time.monotonic() - arrived)
-        closing = b"connection: close\r\n" if last else b""
-        end = (took, closing, parts[1])
-        return b"%b\r\nserver-timing: app;dur=%.3f\r\n%b\r\n%b" % (parts[0], *end)
 
 
 class _TooFarAheadError(Exception):
@@ -206,6 +127,8 @@ class GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, and start the request that became known by it."""
+        if not self._message_bytes and b"pgrade:" in data:
+            data = _without_upgrade(data)
         self._message_bytes += len(data)
         self._feeding = True
         try:
@@ -272,7 +195,10 @@ class GuardedHttp(HttpToolsProtocol):
             return  # nothing can arrive
         self._seconds += 1
         if self.in_body:
-            if self._seconds > self._body_seconds():
+            if self.cycle.response_complete:  # it was refused; the client may still read why
+                if self._seconds > ANSWERED_SECONDS:
+                    self.transport.close()
+            elif self._seconds > self._body_seconds():
                 self._give_up(RequestTooSlow("The body did not arrive in time."))
         elif self._message_bytes and self._seconds > HEAD_SECONDS:
             self._give_up(RequestTooSlow("The headers did not arrive in time."))
@@ -379,6 +305,16 @@ class GuardedHttp(HttpToolsProtocol):
         scope = cast("Scope | None", self.scope) or {}
         seconds = time.monotonic() - scope.get(ARRIVED, math.inf)
         self._guard.meters.request(route, scope.get("method", "other"), status, max(0.0, seconds))
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Return what came without the wish to speak something else, such as HTTP/2.
+
+    Nobody has to follow it, but the parser would take what comes after the head for that other
+    protocol, and the body would be lost. Java's client wishes for it in every request.
+    """
+    head, blank, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"", head) + blank + rest if blank else data
 
 
 def _is_row(cycle: RequestResponseCycle) -> bool:

@@ -20,8 +20,8 @@ from pathlib import Path
 from uvicorn import Server
 
 from placar.web.admission import Admission
+from placar.web.guard import Guard
 from placar.web.memory import give_memory_back, private_memory
-from placar.web.protocol import Guard
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import pytest
 from placar.web import attendance
 from placar.web.admission import Admission
 from placar.web.attendance import attend
+from placar.web.guard import Guard
 from placar.web.metrics import Meters
-from placar.web.protocol import Guard
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,9 @@ from uvicorn.server import ServerState
 
 from placar.web import protocol
 from placar.web.admission import Admission
+from placar.web.guard import Guard
 from placar.web.metrics import Meters
-from placar.web.protocol import Guard, GuardedHttp
+from placar.web.protocol import GuardedHttp
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +33,20 @@ class Worker:
     started: int = 0
     release: asyncio.Event | None = None
 
+    @property
+    def connection(self) -> GuardedHttp:
+        (only,) = self.guard.connections
+        assert isinstance(only, GuardedHttp)
+        return only
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer each request with its path, once it was read and may go on."""
         self.started += 1
+        if scope["path"] == "/refused":
+            start = {"status": 401, "headers": [(b"content-length", b"0")]}
+            await send({"type": "http.response.start", **start})
+            await send({"type": "http.response.body"})
+            return
         while (await receive()).get("more_body"):
             pass
         if self.release is not None and scope["path"] == "/predict":
@@ -409,7 +421,7 @@ async def test_time_in_which_a_body_is_not_read_does_not_count() -> None:
     async with working() as worker, connected(worker) as client:
         client.send(ROW[:-1])
         await asyncio.sleep(0.05)
-        (connection,) = worker.guard.connections
+        connection = worker.connection
         connection.flow.pause_reading()
         await seconds_pass(worker, 2 * protocol.BODY_SECONDS)
         connection.flow.resume_reading()
@@ -451,7 +463,7 @@ async def test_what_came_while_the_loop_stood_still_is_read_before_a_connection_
     async with working() as worker, connected(worker) as client:
         client.send(ROW)
         assert (await client.answer())[0] == 200
-        (connection,) = worker.guard.connections
+        connection = worker.connection
         client.send(ROW)  # the kernel has it at once
         connection.timeout_keep_alive_handler()
         assert (await client.answer())[0] == 200
@@ -467,7 +479,7 @@ async def test_the_request_that_is_answered_hears_of_a_hang_up_and_not_the_last_
         async with connected(worker) as client:
             client.send(ROW + ALIVE)
             await asyncio.sleep(0.05)
-            (connection,) = worker.guard.connections
+            connection = worker.connection
             first = connection.running
         await asyncio.sleep(0.05)
         assert first is not None
@@ -475,3 +487,26 @@ async def test_the_request_that_is_answered_hears_of_a_hang_up_and_not_the_last_
         worker.release.set()
         await asyncio.sleep(0.05)
     assert caplog.text == ""
+
+
+async def test_a_wish_to_speak_http_2_does_not_lose_the_body() -> None:
+    """Java's client has it in every request, and so does curl --http2."""
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    async with working() as worker, connected(worker) as client:
+        for _ in range(2):
+            client.send(ROW.replace(b"Host:", wish + b"Host:"))
+            assert (await client.answer())[0] == 200
+        assert worker.started == 2
+
+
+async def test_a_body_that_goes_on_after_its_answer_is_cut_off() -> None:
+    async with working() as worker, connected(worker) as client:
+        full(worker)
+        worker.guard.meters.requests.clear()
+        client.send(b"POST /refused HTTP/1.1\r\nHost: p\r\nContent-Length: 100\r\n\r\n{")
+        assert (await client.answer())[0] == 401
+        await seconds_pass(worker, protocol.ANSWERED_SECONDS)
+        assert len(worker.guard.connections) == 1
+        client.send(b"}")
+        await seconds_pass(worker, 1)
+        assert await client.closed()

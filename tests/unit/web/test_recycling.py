@@ -15,9 +15,9 @@ from uvicorn import Server
 
 from placar.web import recycling
 from placar.web.admission import Admission
+from placar.web.guard import Guard
 from placar.web.memory import private_memory
 from placar.web.metrics import Meters
-from placar.web.protocol import Guard
 from placar.web.recycling import Leaving, Recycling
 
 SHARE = 100
