@@ -86,6 +86,11 @@ class Watchdog:
         self._reported = 0
         """How many of ``MARKS`` the present block has passed."""
         self._stack: tuple[str, ...] = ()
+        """Of the block that was reported."""
+        self._seen: tuple[str, ...] = ()
+        """Of the loop that owes an answer, when last looked at."""
+        self._at_work = ""
+        """The requests in flight then."""
         self._lag = 0.0
         self._cpu = time.process_time()
         self._over = threading.Event()
@@ -139,7 +144,7 @@ class Watchdog:
         if beat is None:
             self._ask()
         elif beat.answered is not None:
-            self._answered(beat.answered - beat.sent)
+            self._answered(beat.answered - beat.sent, beat.excused)
             self._ask()
         else:
             self._waiting(beat)
@@ -148,19 +153,25 @@ class Watchdog:
         self._beat = Beat(self._clock(), self._clock)
         self._loop.call_soon_threadsafe(self._beat.answer)
 
-    def _answered(self, lag: float) -> None:
+    def _answered(self, lag: float, excused: float) -> None:
         self._lag = lag
         self._meter.loop_answered(lag)
+        if not self._reported and lag - excused >= MARKS[0]:
+            # Compiled code let this thread have Python's lock too seldom to say so in time.
+            self._report(lag, self._seen, requests=self._at_work)
+        self._seen, self._at_work = (), ""
         if self._reported:
             self._free(lag)
 
     def _waiting(self, beat: Beat) -> None:
         seconds = self._clock() - beat.sent - beat.excused
         self._lag = seconds
+        stack = stack_of(self._watched)
+        if beat.answered is not None:
+            return  # this is the stack of what came after
+        self._seen, self._at_work = stack, told(self._recorder.activity().requests)
         if self._reported < len(MARKS) and seconds >= MARKS[self._reported]:
-            stack = stack_of(self._watched)
-            if beat.answered is None:  # else this is the stack of what came after
-                self._report(seconds, stack)
+            self._report(seconds, stack)
 
     def _explain(self, late: float, used: float) -> None:
         """Say why this thread could not run: something kept Python's lock, or nothing ran."""
@@ -183,7 +194,7 @@ class Watchdog:
             self._reported += 1
         self._stack = stack
         self._recorder.blocked(Block(seconds=seconds, stack=stack))
-        requests = told(self._recorder.activity().requests)
+        requests = fields.pop("requests", "") or told(self._recorder.activity().requests)
         extra = {
             "seconds": round(seconds, 2),
             "at": place(stack) or "unknown",
