@@ -81,19 +81,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="placar-soak-") as name:
         scene = prepare(Path(name), options)
         ours = in_a_box(scene, options, placar(scene))
-        theirs = None
+        text = write_down(options, ours, None)
         if options.usual_seconds:
             usual_scene = replace(scene, seconds=options.usual_seconds)
-            theirs = in_a_box(usual_scene, options, usual(scene))
+            text = write_down(options, ours, in_a_box(usual_scene, options, usual(scene)))
+    print(text)
+    return 0 if all(promise.kept for promise in found_by.promises(ours)) else 1
+
+
+def write_down(
+    options: argparse.Namespace, ours: found_by.Outcome, theirs: found_by.Outcome | None
+) -> str:
+    """Keep what is known so far where it was asked for, and return the page."""
     made = found_by.promises(ours)
     if options.out:
         result = {"placar": ours, "usual": theirs, "promises": made}
         Path(options.out).write_bytes(msgspec.json.format(msgspec.json.encode(result)))
     text = render(ours, theirs, made)
-    print(text)
     if options.keep:
         (RESULTS / "soak.md").write_text(text + "\n", encoding="utf-8")
-    return 0 if all(promise.kept for promise in made) else 1
+    return text
 
 
 def parse() -> argparse.Namespace:

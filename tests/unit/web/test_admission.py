@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from threading import Event
 from types import SimpleNamespace
 
 import httpx
@@ -19,6 +20,7 @@ from placar.web import admission as admission_module
 from placar.web.admission import Admission, deadline_of
 from placar.web.bodies import Bodies
 from placar.web.metrics import Meters
+from placar.web.routes import predict
 from placar.web.routes.batch import PredictBatch
 from placar.web.routes.predict import PredictRow
 from web_scenes import Service
@@ -268,3 +270,19 @@ async def test_a_batch_whose_time_is_over_before_anything_was_answered_is_refuse
     hurry = {"X-Request-Timeout": "0.1"}
     answer = await service.client.post("/predict/batch", json={"rows": [a_row()]}, headers=hurry)
     assert (answer.status_code, answer.json()["type"]) == (503, "/docs#deadline_unmet")
+
+
+async def test_a_row_that_waited_too_long_for_the_pool_is_not_scored(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large rows, and those with many reasons, take their turn in it."""
+    monkeypatch.setattr(predict, "_LARGEST_INLINE", 0)
+    release = Event()
+    waiting = [asyncio.create_task(service.state.compute(release.wait)) for _ in range(2)]
+    await asyncio.sleep(0)
+    headers = {"X-Request-Timeout": "0.1"}
+    asked = asyncio.create_task(service.client.post("/predict", json=a_row(), headers=headers))
+    await asyncio.sleep(0.15)
+    release.set()
+    assert (await asked).json()["type"] == "/docs#deadline_unmet"
+    await asyncio.gather(*waiting)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from placar.errors import InvalidRow, NoChampion
+from placar.errors import DeadlineUnmet, InvalidRow, NoChampion
 from placar.scoring.reasons import Reason
 from placar.scoring.scorer import Scorer
 from placar.signature.body import LARGEST_ROW, Body, decode_row
@@ -80,7 +82,8 @@ class PredictRow:
             if len(body) <= _LARGEST_INLINE and cells <= _MOST_INLINE_CELLS:
                 answer = _answer(scorer, body, reasons, meters)
             else:
-                answer = await self._state.compute(_answer, scorer, body, reasons, meters)
+                work = partial(_answer, scorer, body, reasons, meters)
+                answer = await self._state.compute(_unless_expired, deadline, work)
         # Before it is sent: a client that does not read must not make rows seem slow.
         admission.rows.done(time.perf_counter() - began)
         await send_json(send, answer, headers=extra)
@@ -114,6 +117,13 @@ def wanted_reasons(scope: Scope) -> int:
     if not scope["query_string"]:
         return 0
     return whole_number(query(scope, ("reasons",)), "reasons", 0, MOST_REASONS, 0)
+
+
+def _unless_expired(deadline: float | None, work: Callable[[], bytes]) -> bytes:
+    """Do what waited for the pool, unless its caller has stopped waiting meanwhile."""
+    if deadline is not None and time.monotonic() > deadline:
+        raise DeadlineUnmet("The caller's time was over before the work began.")
+    return work()
 
 
 def _answer(scorer: Scorer, body: Body, reasons: int, meters: Meters) -> bytes:
