@@ -30,6 +30,7 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _WORKER_SLOT = "PLACAR_WORKER_SLOT"
 _WORKER_MASTER = "PLACAR_WORKER_MASTER"
+_WORKER_COUNT = "PLACAR_WORKER_COUNT"
 _SHOWN_KEY = "PLACAR_KEY"
 """What the commands in ``/docs`` and the README call a caller's key."""
 
@@ -210,7 +211,7 @@ def read_settings(**overrides: object) -> Settings:
 def unknown_variables() -> dict[str, str | None]:
     """Return the environment's ``PLACAR_*`` that nobody reads, each with what it may mean."""
     known = {f"PLACAR_{name.upper()}" for name in Settings.model_fields}
-    own = {_WORKER_SLOT, _WORKER_MASTER, _SHOWN_KEY}
+    own = {_WORKER_SLOT, _WORKER_MASTER, _WORKER_COUNT, _SHOWN_KEY}
     unknown = sorted(n for n in os.environ if n.startswith("PLACAR_") and n not in known | own)
     return {
         name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.75)), None)
@@ -276,8 +277,9 @@ def calm_libraries() -> None:
         os.environ.setdefault(name, "1")
 
 
-def claim_worker_slot(slot: int, master: int) -> None:
-    """Tell this process, a web worker just forked, its number and its master's process id."""
+def claim_worker_slot(slot: int, master: int, workers: int) -> None:
+    """Tell this web worker, just forked, its number, its master, and how many workers there are."""
+    os.environ[_WORKER_COUNT] = str(workers)
     os.environ[_WORKER_SLOT] = str(slot)
     os.environ[_WORKER_MASTER] = str(master)
 
@@ -285,6 +287,11 @@ def claim_worker_slot(slot: int, master: int) -> None:
 def worker_slot() -> int | None:
     """Return this web worker's number, or None where no master hands numbers out."""
     return _whole_number(_WORKER_SLOT)
+
+
+def worker_count() -> int | None:
+    """Return how many web workers the master was told to start, None where there is no master."""
+    return _whole_number(_WORKER_COUNT)
 
 
 def worker_master() -> int | None:

@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-SAFE: Final = 0.85
+SAFE: Final = 0.92
 """Share of the quota that may be used up: the rest is for whoever else is in the box."""
-_BURST = 0.02
+_BURST = 0.003
 """Seconds of CPU that may be used at once, after a quiet time."""
+_DEBT = 0.02
+"""Seconds that are owed at most: a second of hard work must not close for many."""
 
 Clock = Callable[[], float]
 
@@ -51,7 +53,6 @@ class CpuShare:
             return False
         now, drawn = self._clock(), self._used()
         self._left += self.cpus * (now - self._at) - (drawn - self._drawn)
-        # What is owed is forgiven soon as well, or a second of hard work would close for many.
-        self._left = max(-_BURST, min(_BURST, self._left))
+        self._left = max(-_DEBT, min(_BURST, self._left))
         self._at, self._drawn = now, drawn
         return self._left < 0

@@ -13,6 +13,7 @@ from placar.box.sizing import usable
 _ROOT = Path("/")
 _MB = 1024**2
 _FIRST_PROCESS = "1"
+_PLANNED = 0.9
 
 _MOST_KEPT_FREE = 256 * _MB
 """Of a machine's memory: a tenth of a large one would be more than anybody's sudden demand."""
@@ -45,6 +46,10 @@ class Gauge:
     def short(self) -> bool:
         """Tell whether so much is held that somebody has to give way."""
         return self.held() > self.limit - self.kept_free
+
+    def pressure(self) -> float:
+        """Return how much of what may be planned with is held; 0.9 of the box is all of that."""
+        return _PLANNED * self.held() / max(1, self.limit - self.kept_free)
 
     def left(self) -> int:
         """Return the bytes that a run may use that starts now; 0 or less: nothing.

@@ -23,7 +23,7 @@ LOOK: Final = 0.02
 
 _SAFE = 0.9
 """Share of the quota that may be used up."""
-_LEAST = 0.1
+_LEAST = 0.2
 """Share of the quota that the process gets however busy the others are."""
 _BURST = LOOK
 """Seconds of CPU that may be used at once."""
@@ -73,6 +73,12 @@ class Pacer:
         if self.stopped != (self._left < 0):
             self._signal(signal.SIGCONT if self.stopped else signal.SIGSTOP)
             self.stopped = not self.stopped
+
+    def release(self) -> None:
+        """Let the process go on for good."""
+        if self.stopped:
+            self._signal(signal.SIGCONT)
+            self.stopped = False
 
     def _signal(self, number: signal.Signals) -> None:
         try:

@@ -63,6 +63,8 @@ def in_fork(work: Callable[[], bytes], memory: int, gauge: Gauge | None = None) 
                 _look_at(child, memory, gauge)
                 if pacer is not None:
                     pacer.look()
+            if pacer is not None:
+                pacer.release()  # else it might stand between its last word and its end
             answer = pipe.read()
         _, status = os.waitpid(child, 0)
     except BaseException:
@@ -118,6 +120,8 @@ def _death(code: int) -> BaseException:
             f"The run's process ended with exit code {code} and left no word.",
             way_out="Its log may say why; too little memory is the usual cause.",
         )
+    if -code not in set(map(int, signal.Signals)):  # a real-time signal has no name
+        return RunKilled(f"The run's process was ended by signal {-code}.", signal=str(-code))
     number = signal.Signals(-code)
     if number == signal.SIGTERM:
         return SystemExit(128 + number)

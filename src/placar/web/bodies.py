@@ -44,6 +44,20 @@ class Hold:
         self._bodies = bodies
         self.bytes = 0
 
+    def foresee(self, size: int) -> None:
+        """Refuse ``size`` more bytes of a body if they could never be taken.
+
+        Raises:
+            BodyTooLarge: they would not even fit into the empty room.
+        """
+        bodies = self._bodies
+        if self.bytes + int(size * BODY_OVERHEAD) > bodies.room:
+            raise BodyTooLarge(
+                f"The body is larger than {bodies.largest} bytes, which is what this worker has "
+                "memory for.",
+                limit=bodies.largest,
+            )
+
     def grow(self, size: int) -> None:
         """Take the memory of ``size`` more bytes of a body.
 
@@ -51,14 +65,9 @@ class Hold:
             Overloaded: other requests hold too much just now.
             BodyTooLarge: it would not even fit into the empty room.
         """
+        self.foresee(size)
         bodies = self._bodies
         more = int(size * BODY_OVERHEAD)
-        if self.bytes + more > bodies.room:
-            raise BodyTooLarge(
-                f"The body is larger than {bodies.largest} bytes, which is what this worker has "
-                "memory for.",
-                limit=bodies.largest,
-            )
         if bodies.held + more > bodies.room:
             raise Overloaded(
                 "Other requests fill the memory that this worker has for bodies.",

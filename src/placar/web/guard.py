@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -14,11 +15,17 @@ from placar.web.admission import Admission
 from placar.web.metrics import Meters
 from placar.web.problems import raw_problem
 
+_log = logging.getLogger(__name__)
+
 MOST_CONNECTIONS: Final = 1000
 """Per worker. Each may hold some tens of kilobytes."""
 
-_REST = 0.002
+_REST = 0.001
 """Seconds after which to see whether rows may start again."""
+_STAY = 1.0
+"""Seconds for which a connection is served before another one has its turn."""
+_ABSENCE = 0.05
+"""Seconds without a row after which its place is another one's."""
 
 
 class Connection(Protocol):
@@ -41,6 +48,14 @@ class Connection(Protocol):
 
 
 @dataclass(slots=True)
+class _Guest:
+    """A connection that is served; moments of the monotonic clock."""
+
+    since: float
+    seen: float
+
+
+@dataclass(slots=True)
 class Guard:
     """What the connections of one worker share."""
 
@@ -54,6 +69,8 @@ class Guard:
     """The oldest come first."""
     _resting: deque[Connection] = field(default_factory=deque)
     """Connections whose row is in the line and may not start yet."""
+    _guests: dict[Connection, _Guest] = field(default_factory=dict)
+    """Connections that are served while others are refused."""
     _refusals: dict[int, list[bytes]] = field(default_factory=dict)
     """Head and body of answers, by the seconds that they name: made once."""
 
@@ -79,7 +96,32 @@ class Guard:
     def look_around(self) -> None:
         """End what takes too long. To be called once a second."""
         for connection in tuple(self.connections):
-            connection.look()
+            try:
+                connection.look()
+            except Exception:  # noqa: BLE001 - an outermost loop: the others are looked at
+                _log.exception("connection_not_looked_at")
+
+    def takes(self, connection: Connection) -> bool:
+        """Tell whether a row of this connection may enter the line.
+
+        While rows are refused, a few connections are served and the others are not. Picking rows
+        instead would refuse now this one, now that one, and leave the line empty in between: each
+        refusal costs, and no connection would get on. The few change every second.
+        """
+        rows = self.admission.rows
+        if not rows.refusing:
+            return not rows.full
+        now = time.monotonic()
+        guest = self._guests.get(connection)
+        if guest is None or now - guest.since > _STAY:
+            for each, known in tuple(self._guests.items()):
+                if now - known.since > _STAY or now - known.seen > _ABSENCE:
+                    del self._guests[each]
+            if len(self._guests) >= rows.places:
+                return False
+            guest = self._guests[connection] = _Guest(now, now)
+        guest.seen = now
+        return True
 
     def start_in_turn(self, connection: Connection) -> None:
         """Start a row that is in the line, now or as soon as the worker need not rest."""
@@ -91,10 +133,12 @@ class Guard:
             connection.loop.call_later(_REST, self._start_resting)
 
     def _start_resting(self) -> None:
-        while self._resting and not self.admission.rows.resting:
-            self._resting.popleft().start()
-        if self._resting:
-            self._resting[0].loop.call_later(_REST, self._start_resting)
+        try:
+            while self._resting and not self.admission.rows.resting:
+                self._resting.popleft().start()
+        finally:
+            if self._resting:
+                self._resting[0].loop.call_later(_REST, self._start_resting)
 
     def refusal(self, arrived: float, *, last: bool) -> bytes:
         """Note that a single row is refused, and return the whole answer to it.

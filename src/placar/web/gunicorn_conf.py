@@ -88,7 +88,7 @@ def post_fork(arbiter: Arbiter, worker: Worker) -> None:  # noqa: ARG001 - gunic
     # and forgotten, and an early Ctrl-C make it halt the other workers as if it were the master.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
-    claim_worker_slot(worker.slot, worker.ppid)
+    claim_worker_slot(worker.slot, worker.ppid, worker.cfg.workers)
 
 
 def child_exit(arbiter: Arbiter, worker: Worker) -> None:  # noqa: ARG001 - gunicorn's shape

@@ -13,12 +13,12 @@ LONGEST_WAIT: Final = 0.1
 """Seconds that a single row may wait for those before it. No less is left than …"""
 _LEAST, _LEAST_BATCH = 0.0005, 0.00001
 """… so many seconds, alone and in a batch: or senseless deadlines would talk the line away."""
-SHORT_WAIT: Final = 0.01
+SHORT_WAIT: Final = 0.002
 """The same while rows are being refused: a long line would serve none of them better."""
 LONGEST_BATCH_WAIT: Final = 20.0
 """Seconds in which a batch and those before it should be scored: routers give up at 30."""
 
-_CALM = 1.0
+_CALM = 3.0
 """Seconds without a refusal after which the line may grow again."""
 _IDLE = 0.1
 """Seconds without a row after which a worker that refuses rows takes whatever comes."""
@@ -28,6 +28,8 @@ _FIRST_GUESS, _FIRST_BATCH_GUESS = 0.0005, 0.0001
 """Seconds that a row takes, alone and in a batch, until one has been seen."""
 _NEWEST = 0.05
 """Weight of a newly scored row in the average."""
+_CROWD, _NEWEST_CROWD = 50, 0.3
+"""Rows that are looked at together while others wait, and their weight."""
 _NEWEST_SLICE, _WHOLE_SLICE = 0.5, 500
 """Weight of a batch's slice with so many rows; a smaller one counts less."""
 _LONGEST_RETRY = 60
@@ -54,8 +56,11 @@ class SingleRows:
         self.waiting = 0
         self.cpu = cpu or CpuShare()
         self.seconds = _FIRST_GUESS
-        """That one row takes, on average."""
+        """That one row takes, on average, with all that is done for it."""
         self._clock = clock
+        self._crowded_since: float | None = None
+        self._scored = 0
+        """Rows since then."""
         self._refused_at = self._done_at = -math.inf
         self._window = 0.0
         self._taken = self._refused = 0
@@ -75,9 +80,14 @@ class SingleRows:
     @property
     def full(self) -> bool:
         """Whoever comes now would wait too long."""
-        if self.waiting <= _ALWAYS:
-            return False
-        return self.wait > (SHORT_WAIT if self.refusing else LONGEST_WAIT)
+        if self.refusing:
+            return self.waiting > self.places
+        return self.waiting > _ALWAYS and self.wait > LONGEST_WAIT
+
+    @property
+    def places(self) -> int:
+        """How many may wait together while rows are refused."""
+        return max(_ALWAYS, int(SHORT_WAIT * self.cpu.cpus / self.seconds))
 
     @property
     def idle(self) -> bool:
@@ -102,10 +112,26 @@ class SingleRows:
         return max(1, min(_LONGEST_RETRY, math.ceil(self._excess)))
 
     def done(self, seconds: float) -> None:
-        """Note that a row was scored, and in what time."""
-        self.seconds += _NEWEST * (min(seconds, _SURPRISE * self.seconds) - self.seconds)
+        """Note that a row was scored, and in what time.
+
+        Where others wait, what counts is how many are done in a while: reading requests, writing
+        answers and being frozen by the CPU's quota keep them waiting, too.
+        """
         self._taken += 1
-        self._done_at = self._clock()
+        now = self._done_at = self._clock()
+        if self.waiting <= _ALWAYS:
+            self._crowded_since = None
+            self._average(seconds, _NEWEST)
+        elif self._crowded_since is None:
+            self._crowded_since, self._scored = now, 0
+        else:
+            self._scored += 1
+            if self._scored == _CROWD:
+                self._average((now - self._crowded_since) / _CROWD, _NEWEST_CROWD)
+                self._crowded_since, self._scored = now, 0
+
+    def _average(self, seconds: float, weight: float) -> None:
+        self.seconds += weight * (min(seconds, _SURPRISE * self.seconds) - self.seconds)
 
     def doubt(self) -> None:
         """Note that a row was refused only because of what a row takes."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import re
 import time
 from asyncio import Transport
@@ -127,7 +128,7 @@ class GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, and start the request that became known by it."""
-        if not self._message_bytes and b"pgrade:" in data:
+        if not self._message_bytes and _UPGRADE.search(data):
             data = _without_upgrade(data)
         self._message_bytes += len(data)
         self._feeding = True
@@ -235,9 +236,12 @@ class GuardedHttp(HttpToolsProtocol):
         cycle, _ = self._unstarted
         if cycle.more_body or not _is_row(cycle):
             self.start()
-        elif self._too_late():
-            self._unstarted = None
+        elif not self._guard.takes(self):
             self._refuse(cycle)
+            if not self.pipeline:
+                self._hold_off()
+        elif self._stale():
+            self._refuse(cycle)  # what it sends next is not stale, and has a place
         else:
             self._enter_line(cycle)
             self._guard.start_in_turn(self)
@@ -249,6 +253,7 @@ class GuardedHttp(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def _refuse(self, cycle: RequestResponseCycle) -> None:
+        self._unstarted = None
         arrived: float = cast("Scope", cycle.scope)[ARRIVED]
         self.transport.write(self._guard.refusal(arrived, last=not cycle.keep_alive))
         cycle.response_started = cycle.response_complete = True
@@ -256,13 +261,12 @@ class GuardedHttp(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
-        if not self.pipeline:
-            self._hold_off()
 
-    def _too_late(self) -> bool:
+    def _stale(self) -> bool:
         rows = self._guard.admission.rows
         stale = rows.refusing and not rows.idle and time.monotonic() < self._stale_until
-        return stale or rows.full
+        self._stale_until = 0.0
+        return stale
 
     def _hold_off(self) -> None:
         """Read no more from this connection for as long as its client was told to wait, at least.
@@ -272,7 +276,9 @@ class GuardedHttp(HttpToolsProtocol):
         """
         self.flow.pause_reading()
         # Well before the keep-alive time is over: a close would lose what was sent.
-        self.loop.call_later(min(HOLD_SECONDS, self.timeout_keep_alive / 2), self._read_again)
+        hold = min(HOLD_SECONDS, self.timeout_keep_alive / 3)
+        # Not all at once: those that were refused together would come back together.
+        self.loop.call_later(hold * (1 + random.random() / 2), self._read_again)  # noqa: S311
 
     def _read_again(self) -> None:
         if not self.transport.is_closing():

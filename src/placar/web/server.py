@@ -23,7 +23,7 @@ from placar.box.limits import cpu_quota, memory_limit, memory_use
 from placar.box.report import box_report, log_report
 from placar.box.sizing import TYPICAL, default_workers, memory_for_bodies, share_of_worker
 from placar.errors import ConfigurationError, PlacarError
-from placar.settings import Settings, unknown_variables
+from placar.settings import Settings, unknown_variables, worker_count
 from placar.store.database import Store
 from placar.store.keys import SCOPES, KeyStore
 from placar.web.services import Services
@@ -148,7 +148,10 @@ def bind_address(settings: Settings) -> str:
 
 
 def workers(settings: Settings) -> int:
-    """Return how many web workers to start: as many as asked for, else as many as fit."""
+    """Return how many web workers there are, or to start: as asked for, else as many as fit."""
+    started = worker_count()  # a command line knows better than the settings
+    if started is not None:
+        return started
     if settings.workers is not None:
         return settings.workers
     limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)

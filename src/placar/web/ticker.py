@@ -103,7 +103,7 @@ class Ticker:
 
     def _look_at_the_box(self) -> None:
         if self._gauge is not None:
-            self._state.admission.box_use = self._gauge.held() / self._gauge.limit
+            self._state.admission.box_use = self._gauge.pressure()
 
     def _follow_champion(self) -> None:
         self._state.keeper.refresh(self._state.services)

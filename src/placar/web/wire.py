@@ -29,6 +29,10 @@ _CURL_DEFAULT = b"application/x-www-form-urlencoded"
 cannot misuse it, for keys come in a header of their own."""
 
 
+_STEP = 1024**2
+"""Bytes of the room that a body takes at a time."""
+
+
 class App(Protocol):
     """An ASGI application, as far as HTTP goes."""
 
@@ -122,11 +126,15 @@ async def _read_declared(
     message: Mapping[str, Any], receive: Receive, length: int, hold: Hold
 ) -> bytearray:
     """Read into one place: pieces that are joined in the end take their memory twice."""
-    hold.grow(length)
-    body = bytearray(length)
-    size = 0
+    hold.foresee(length)
+    body = bytearray(length)  # memory comes to it as it is written to
+    size = held = 0
     while message["type"] == "http.request":
         piece = message.get("body", b"")
+        if size + len(piece) > held:  # what is only announced must not keep others out
+            step = min(max(len(piece), _STEP), length - held)
+            hold.grow(step)
+            held += step
         body[size : size + len(piece)] = piece
         size += len(piece)
         if not message.get("more_body", False):

@@ -202,7 +202,7 @@ async def test_a_large_body_holds_its_memory_until_it_is_answered(service: Servi
     )
     await started.wait()
     await asyncio.sleep(0.01)
-    assert bodies.held == int(len(body) * BODY_OVERHEAD)
+    assert 1000 < bodies.held <= 1024**2 * BODY_OVERHEAD, "as much as came, not as was announced"
     go_on.set()
     assert (await batch).json()["scored"] == 20_000
     assert bodies.held == 0

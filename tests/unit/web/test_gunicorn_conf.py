@@ -13,7 +13,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from placar.settings import worker_master, worker_slot
+from placar.settings import worker_count, worker_master, worker_slot
+from placar.web import server
 from placar.web.app import create_app
 from placar.web.logs import ACCESS
 from web_scenes import settings_of
@@ -26,6 +27,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
     monkeypatch.setenv("PLACAR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PLACAR_WORKER_SLOT", "")
     monkeypatch.setenv("PLACAR_WORKER_MASTER", "")
+    monkeypatch.setenv("PLACAR_WORKER_COUNT", "")
     for name in ("PORT", "WEB_CONCURRENCY", "PLACAR_ADMIN_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -107,10 +109,11 @@ def test_each_worker_gets_the_smallest_free_number(conf: ModuleType) -> None:
         master.WORKERS[pid] = worker
         assert worker.slot == expected
     del master.WORKERS[2]
-    fresh = SimpleNamespace(ppid=4711)
+    fresh = SimpleNamespace(ppid=4711, cfg=SimpleNamespace(workers=3))
     conf.pre_fork(master, fresh)
     conf.post_fork(master, fresh)
-    assert (worker_slot(), worker_master()) == (1, 4711)
+    assert (worker_slot(), worker_master(), worker_count()) == (1, 4711, 3)
+    assert server.workers(settings_of(Path(), workers=7)) == 3, "a command line knows better"
 
 
 def test_when_ready_the_heap_is_frozen(conf: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,11 +38,11 @@ def test_a_line_is_full_when_its_last_row_would_wait_too_long(rows: SingleRows) 
 def test_while_rows_are_refused_the_line_is_kept_short_and_then_grows_again(
     rows: SingleRows, clock: Clock
 ) -> None:
-    rows.waiting = int(2 * SHORT_WAIT / 0.001)
+    rows.waiting = int(2 * SHORT_WAIT / 0.001) + 1
     seen = [rows.full]
     rows.refuse()
     seen.append(rows.full)
-    clock.now += 1.5
+    clock.now += 3.5
     seen.append(rows.full)
     assert seen == [False, True, False]
 
@@ -105,7 +105,7 @@ def test_a_share_of_the_cpu_fills_up_and_is_drawn_from(clock: Clock) -> None:
     used = Clock()
     share = CpuShare(0.25, clock=clock, used=used)
     assert not share.overdrawn()
-    used.now += 0.03
+    used.now += 0.013
     assert share.overdrawn()
     clock.now += 0.02
     assert share.overdrawn()
@@ -168,3 +168,19 @@ def test_small_batches_do_not_make_a_large_one_seem_slow() -> None:
         batches.done(1, 0.005, whole=False)
     assert batches.estimate(50_000) < LONGEST_BATCH_WAIT
     assert batches.ahead == 0
+
+
+def test_where_rows_wait_it_counts_how_many_are_done_in_a_while(
+    rows: SingleRows, clock: Clock
+) -> None:
+    """Each says that it took a millisecond; but one is done every four."""
+    rows.waiting = 20
+    for _ in range(1000):
+        clock.now += 0.004
+        rows.done(0.001)
+    assert rows.seconds == pytest.approx(0.004, rel=0.05)
+    rows.waiting = 1
+    for _ in range(200):
+        clock.now += 0.004
+        rows.done(0.001)
+    assert rows.seconds == pytest.approx(0.001, rel=0.05)

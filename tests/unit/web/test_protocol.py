@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -184,6 +185,7 @@ async def test_what_waited_unread_is_refused_unless_the_worker_is_idle(
     async with working() as worker, connected(worker) as client:
         rows = worker.guard.admission.rows
         for at_work, status in [(True, 503), (False, 200)]:
+            rows._refused_at = -math.inf
             full(worker)
             client.send(ROW)
             assert (await client.answer())[0] == 503
@@ -195,6 +197,27 @@ async def test_what_waited_unread_is_refused_unless_the_worker_is_idle(
                 rows.refuse()
             client.send(ROW)
             assert (await client.answer())[0] == status
+
+
+async def test_while_rows_are_refused_a_few_connections_are_served_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever has a place keeps it for a second; who stays away for a moment loses it."""
+    async with working() as worker, AsyncExitStack() as stack:
+        rows = worker.guard.admission.rows
+        rows.seconds = 1.0
+        assert rows.places == 2
+        clients = [await stack.enter_async_context(connected(worker)) for _ in range(4)]
+        rows.refuse()
+        seen = []
+        for client in (*clients, *clients[:2]):
+            client.send(ROW)
+            seen.append((await client.answer())[0])
+        assert seen == [200, 200, 503, 503, 200, 200]
+        await asyncio.sleep(0.06)
+        another = await stack.enter_async_context(connected(worker))
+        another.send(ROW)
+        assert (await another.answer())[0] == 200
 
 
 async def test_rows_in_the_line_start_in_turn_when_the_cpu_allows(

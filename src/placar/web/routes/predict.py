@@ -81,11 +81,11 @@ class PredictRow:
             meters = self._state.meters
             if len(body) <= _LARGEST_INLINE and cells <= _MOST_INLINE_CELLS:
                 answer = _answer(scorer, body, reasons, meters)
+                # Before it is sent: a client that does not read must not make rows seem slow.
+                admission.rows.done(time.perf_counter() - began)
             else:
                 work = partial(_answer, scorer, body, reasons, meters)
                 answer = await self._state.compute(_unless_expired, deadline, work)
-        # Before it is sent: a client that does not read must not make rows seem slow.
-        admission.rows.done(time.perf_counter() - began)
         await send_json(send, answer, headers=extra)
 
 
