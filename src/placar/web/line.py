@@ -9,7 +9,7 @@ from typing import Final
 
 from placar.box.cpu_share import CpuShare
 
-LONGEST_WAIT: Final = 0.1
+LONGEST_WAIT: Final = 0.03
 """Seconds that a single row may wait for those before it. No less is left than …"""
 _LEAST, _LEAST_BATCH = 0.0005, 0.00001
 """… so many seconds, alone and in a batch: or senseless deadlines would talk the line away."""

@@ -69,10 +69,10 @@ async def test_under_pressure_reasons_go_first_then_batches_then_rows(service: S
     client = service.client
     content = {"rows": [a_row()]}
     for wait, row, has_reasons, batch in [
-        (0.04, 200, True, 200),
-        (0.06, 200, False, 200),
-        (0.09, 200, False, 503),
-        (0.12, 503, False, 503),
+        (0.012, 200, True, 200),
+        (0.018, 200, False, 200),
+        (0.027, 200, False, 503),
+        (0.036, 503, False, 503),
     ]:
         busy(service, wait)
         service.state.admission.rows._refused_at = -1e9
@@ -89,7 +89,7 @@ async def test_under_pressure_reasons_go_first_then_batches_then_rows(service: S
 
 
 async def test_a_batch_without_its_reasons_says_so(service: Service) -> None:
-    busy(service, 0.06)
+    busy(service, 0.018)
     answer = await service.client.post("/predict/batch?reasons=1", json={"rows": [a_row()]})
     assert answer.headers["placar-shed"] == "reasons"
     assert "reasons" not in answer.json()["predictions"][0]
