@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from harness import machine, table
 from outcome import MB, Client, Outcome, Promise
 
+_SHOWN = 5
+"""Kinds of wrong endings that are told."""
+
 _NAMES = {
     "scores": "one row, 16 connections",
     "batches": "50,000 rows, one every 10 s",
@@ -153,5 +156,7 @@ def _attacks(found: Outcome) -> str:
     kinds = f"- Slow and broken clients: {count:,} of {len(found.attacks)} kinds"
     if not found.wrong_ends:
         return f"{kinds}; all ended as they may."
-    said = "; ".join(f"{n} times {end}" for end, n in sorted(found.wrong_ends.items()))
-    return f"{kinds}; ended as they may not: {said}."
+    most = sorted(found.wrong_ends.items(), key=lambda each: -each[1])
+    said = "; ".join(f"{n} times {end}" for end, n in most[:_SHOWN])
+    more = f"; and {len(most) - _SHOWN} more kinds" if len(most) > _SHOWN else ""
+    return f"{kinds}; ended as they may not: {said}{more}."
