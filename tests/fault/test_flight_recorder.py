@@ -107,7 +107,8 @@ def test_a_loop_blocked_beyond_the_time_out_is_named_by_its_line(
     crash = the_crash(settings)
     assert (crash.cause, crash.certain, crash.signal) == ("blocked_loop", True, "SIGABRT")
     assert crash.stack[0].endswith(f"in {misbehaviour}")
-    assert crash.activity.requests == {"other": 1}
+    if misbehaviour == "block":  # else the record may be from before: nobody else could run
+        assert crash.activity.requests == {"other": 1}
     eventually(lambda: logged(service, "worker_crashed"))
     assert f"in {misbehaviour}" in logged(service, "worker_crashed")[0]
     assert "WORKER TIMEOUT" in service.log

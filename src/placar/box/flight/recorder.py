@@ -54,6 +54,7 @@ class FlightRecorder:
         self._block: Block | None = None
         self._book_changed = -1
         self._complained = False
+        self._memory: Memory | None = None
         self._origin = (0.0, (0, 0), "")
 
     def open(self, slot: int, *, limit: int, tells: bool) -> None:
@@ -107,17 +108,25 @@ class FlightRecorder:
     def blocked(self, block: Block) -> None:
         """Write down at once that the loop is blocked, or was."""
         self._block = block
-        self.write()
+        self.write(measure=False)
 
-    def write(self, *, ended: bool = False) -> None:
-        """Write the record now. Threads may meet here."""
+    def write(self, *, ended: bool = False, measure: bool = True) -> None:
+        """Write the record now. Threads may meet here.
+
+        Args:
+            ended: the worker stops as it should.
+            measure: look at the memory as well. Each file that is read gives Python's lock away,
+                and where something hardly lets go of it, it may not come back in time.
+        """
         with self._lock:
             self._due = time.monotonic() + EVERY
             self._read_book()
             if self._slot is None:
                 return
             try:
-                self._slot.write(self._record(ended=ended))
+                if measure or self._memory is None:
+                    self._memory = self._measured()
+                self._slot.write(self._record(self._memory, ended=ended))
             except OSError as error:
                 self._complain(error)
             else:
@@ -142,11 +151,13 @@ class FlightRecorder:
                 return slot
         return None
 
-    def _record(self, *, ended: bool) -> Record:
-        began, parent, here = self._origin
-        memory = Memory(
+    def _measured(self) -> Memory:
+        return Memory(
             worker=_resident(), box=memory_use(), limit=self._limit, oom_kills=oom_kills()
         )
+
+    def _record(self, memory: Memory, *, ended: bool) -> Record:
+        began, parent, here = self._origin
         return Record(
             pid=os.getpid(),
             parent=parent,
