@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placar.box import cgroup
+from placar.settings import Settings
 
 _ROOT = Path("/")
 
@@ -48,6 +49,11 @@ def memory_limit(
     if plan is not None and plan < machine:
         return Limit(plan, f"plan with {plan_cpu} CPU")
     return Limit(machine, "memory of the machine")
+
+
+def box_limit(settings: Settings) -> Limit:
+    """Return the memory of the box, as the settings and this machine say."""
+    return memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
 
 
 def memory_use(root: Path = _ROOT) -> int:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from placar.box.limits import Limit, cpu_quota, memory_limit, memory_use
+from placar.box.limits import Limit, box_limit, cpu_quota, memory_use
 from placar.box.sizing import (
     ServingCost,
     default_workers,
@@ -104,7 +104,7 @@ class BoxReport:
 
 def measure_box(settings: Settings) -> BoxReport:
     """Look at the box and measure what serving costs in it; takes a second or two."""
-    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    limit = box_limit(settings)
     cost = measure_serving(package=_some_package(settings.packages))
     return box_report(
         settings, limit, cost, in_use=memory_use(), cpus=cpu_quota(plan_cpu=settings.plan_cpu)

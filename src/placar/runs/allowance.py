@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from placar.box.guard import Gauge, find_gauge
-from placar.box.limits import memory_limit
+from placar.box.limits import box_limit
 from placar.errors import RunDoesNotFit
 from placar.package.run_folder import LEAST_MEMORY, RunSpec
 from placar.settings import Settings
@@ -24,7 +24,7 @@ def allow(settings: Settings, spec: RunSpec) -> RunSpec:
             f"The run may use {_mb(spec.memory)}; any run needs {_mb(LEAST_MEMORY)} at least.",
             way_out=f"Set PLACAR_RUN_MEMORY={_mb(LEAST_MEMORY, '')} or more (or --memory).",
         )
-    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    limit = box_limit(settings)
     gauge = find_gauge(limit)
     if gauge is None:
         return spec

@@ -7,7 +7,7 @@ import faulthandler
 from types import TracebackType
 
 from placar.box import alarm
-from placar.box.limits import memory_limit
+from placar.box.limits import box_limit
 from placar.box.watchdog import Watchdog
 from placar.settings import worker_slot
 from placar.web.server import report_box
@@ -54,7 +54,7 @@ class Lookout:
 
     def _open(self, *, served: bool) -> None:
         settings, slot = self._state.settings, worker_slot()
-        limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+        limit = box_limit(settings)
         self._recorder.open(slot or 0, limit=limit.bytes, tells=slot is None)
         if slot is None and served:  # no master has done so
             report_box(settings, settings.workers or 1)

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from placar.box.cpu_share import SAFE
 from placar.box.flight.crashes import CrashFolder
-from placar.box.limits import cpu_quota, memory_limit, memory_use
+from placar.box.limits import box_limit, cpu_quota, memory_use
 from placar.box.report import box_report, log_report
 from placar.box.sizing import TYPICAL, default_workers, memory_for_bodies, share_of_worker
 from placar.errors import ConfigurationError, PlacarError
@@ -154,7 +154,7 @@ def workers(settings: Settings) -> int:
         return started
     if settings.workers is not None:
         return settings.workers
-    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    limit = box_limit(settings)
     return default_workers(limit.bytes, settings.run_memory)
 
 
@@ -166,7 +166,7 @@ def report_box(settings: Settings, workers: int) -> None:
         workers: how many web workers there will be, whoever decided so.
     """
     chosen = settings.model_copy(update={"workers": workers})
-    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    limit = box_limit(settings)
     cpus = cpu_quota(plan_cpu=settings.plan_cpu)
     log_report(box_report(chosen, limit, TYPICAL, in_use=memory_use(), cpus=cpus))
 
@@ -183,13 +183,13 @@ def report_crashes(settings: Settings) -> None:
 
 def room_for_bodies(settings: Settings) -> int:
     """Return the bytes that the requests of one worker may hold together."""
-    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    limit = box_limit(settings)
     return memory_for_bodies(limit.bytes, workers(settings), settings.run_memory)
 
 
 def share_of_memory(settings: Settings) -> int:
     """Return the bytes that one worker may hold alone before it is replaced."""
-    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    limit = box_limit(settings)
     share = share_of_worker(limit.bytes, workers(settings), settings.run_memory)
     return settings.worker_memory or share
 

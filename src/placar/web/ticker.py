@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from placar.box.guard import find_gauge
-from placar.box.limits import memory_limit
+from placar.box.limits import box_limit
 from placar.errors import DiskFull, StoreUnavailable
 from placar.settings import worker_master
 from placar.web.state import AppState
@@ -43,9 +43,7 @@ class Ticker:
         """
         self._state = state
         self._master = worker_master()
-        settings = state.settings
-        limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
-        self._gauge = find_gauge(limit)
+        self._gauge = find_gauge(box_limit(state.settings))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="placar-ticker", daemon=True)
         self._chores: tuple[Chore, ...] = (

@@ -13,7 +13,7 @@ from placar.box.doctor.finding import Evidence, Finding
 from placar.box.doctor.mask import shown
 from placar.box.doctor.sources import look
 from placar.box.doctor.start import Start, find_starts
-from placar.box.limits import Limit, cpu_quota, memory_limit, memory_use
+from placar.box.limits import Limit, box_limit, cpu_quota, memory_use
 from placar.settings import Settings
 
 _RENDER_ARGUMENTS = "--preload --access-logfile - --bind=0.0.0.0:10000"
@@ -42,7 +42,7 @@ def examine(folder: Path, environment: Mapping[str, str], settings: Settings) ->
         environment: the variables it would see.
         settings: Placar's, for the memory limit.
     """
-    limit = memory_limit(settings.memory_limit, plan_cpu=settings.plan_cpu)
+    limit = box_limit(settings)
     cases = [_case(start, folder, environment, limit) for start in _starts(folder)]
     findings = [finding for check in CHECKS if (finding := _finding(check, cases)) is not None]
     findings.sort(key=lambda finding: finding.confidence.rank)
